@@ -1,0 +1,81 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { LRUCache } from 'lru-cache';
+import type { CompiledAdapter } from '../adapter/compiled.ts';
+import type { ChildSettings, FromChild, RegisteredBase, SentRun, ToChild } from './session-messages.ts';
+
+/** What the child may keep of the adapters it was sent, least recently used out first. */
+const CHILD_ADAPTERS_MAX_BYTES = 2 ** 30;
+
+/** One child process and what it has been told. */
+export class ChildLink {
+  readonly #process: ChildProcess;
+  readonly #adapters: LRUCache<string, CompiledAdapter>;
+  readonly exited: Promise<void>;
+
+  constructor(
+    settings: ChildSettings,
+    bases: Iterable<RegisteredBase>,
+    onMessage: (message: FromChild) => void,
+    onExit: (how: string) => void,
+  ) {
+    this.#process = fork(new URL('./session-child.ts', import.meta.url), {
+      serialization: 'advanced',
+      execArgv: [],
+      // Half-precision products (TF32) would miss the logits by 1e-3; onnxruntime-node has no option for it.
+      env: { ...process.env, NVIDIA_TF32_OVERRIDE: '0' },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#adapters = new LRUCache({
+      maxSize: CHILD_ADAPTERS_MAX_BYTES,
+      sizeCalculation: ({ bytes }) => Math.min(Math.max(bytes, 1), CHILD_ADAPTERS_MAX_BYTES),
+      dispose: (_, digest) => this.#send({ type: 'forget', digest }),
+    });
+    this.#process.on('message', (message: FromChild) => onMessage(message));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.exited = promise;
+    const end = (how: string) => {
+      resolve();
+      onExit(how);
+    };
+    this.#process.once('exit', (code, signal) => end(signal ?? `code ${code}`));
+    // A process that was never made has no exit.
+    this.#process.on('error', (error) => (this.pid === undefined ? end(error.message) : this.kill()));
+    this.#send({ type: 'start', settings });
+    for (const base of bases) this.registerBase(base);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  registerBase(base: RegisteredBase): void {
+    this.#send({ type: 'base', base });
+  }
+
+  forgetBase(digest: string): void {
+    this.#send({ type: 'forget-base', digest });
+  }
+
+  /** Sends a run; its adapter goes before it where the child does not have it yet. */
+  run(id: number, run: Omit<SentRun, 'adapter'>, adapter: CompiledAdapter | null): void {
+    if (adapter !== null && this.#adapters.get(adapter.digest) === undefined) {
+      const { digest, kind, slots, replaced } = adapter;
+      this.#adapters.set(digest, adapter);
+      this.#send({ type: 'adapter', digest, adapter: { kind, slots, replaced } });
+    }
+    this.#send({ type: 'run', id, run: { ...run, adapter: adapter?.digest ?? null } });
+  }
+
+  cancel(id: number): void {
+    this.#send({ type: 'cancel', id });
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  #send(message: ToChild): void {
+    // A child that is gone is met by its exit event; a failed send says nothing more.
+    this.#process.send(message, () => {});
+  }
+}

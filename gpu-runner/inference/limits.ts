@@ -1,0 +1,71 @@
+import { ServiceError } from '../../schemas/errors.ts';
+import { INPUT_GRID_MAX_VOXELS, WINDOWS_MAX } from '../../schemas/limits.ts';
+import type { Vec3 } from '../volume/volume.ts';
+import type { Output, Task } from './volume-work.ts';
+import { windowCount } from './windows.ts';
+
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+/** What goes to the session's process or comes back in one message; twice as much no longer fits its length field. */
+const MESSAGE_MAX_BYTES = 2 ** 31;
+
+/** Voxels that each channel of the input may have at most, so that decoding alone stays within the memory. */
+export function inputVoxelsMax(memoryBytes: number, channels: number): number {
+  return Math.min(INPUT_GRID_MAX_VOXELS, Math.floor(memoryBytes / (channels * BYTES)));
+}
+
+/** What the cost of a run depends on. */
+export interface RunSize {
+  readonly inputVoxels: number;
+  readonly gridVoxels: number;
+  readonly channels: number;
+  readonly classes: number;
+  readonly output: Output;
+}
+
+export interface PlannedRun extends RunSize {
+  readonly shape: Vec3;
+  readonly task: Pick<Task, 'inference'>;
+}
+
+/**
+ * Bytes that a run holds at its largest: the decoded input; on the network's grid the prepared volume and the logits,
+ * each in two processes, and the blend's weights; the answer with its encoding.
+ */
+export function runBytes(run: RunSize): number {
+  const { inputVoxels, gridVoxels, channels, classes, output } = run;
+  const answer = output === 'probabilities' ? 2 * classes : 1;
+  return BYTES * (inputVoxels * (channels + answer) + gridVoxels * (2 * channels + 2 * classes + 1));
+}
+
+/** Refuses, before anything is allocated for it, a run that this machine cannot hold or that would take no end of windows. */
+export function checkRun(run: PlannedRun, memoryBytes: number): void {
+  const { shape, task, gridVoxels, channels, classes } = run;
+  const size = shape.join(' x ');
+  if (gridVoxels * Math.max(channels, classes) * BYTES > MESSAGE_MAX_BYTES) {
+    const message = `At the adapter's spacing the volume has ${size} voxels for each of ${channels} channels and ${classes} classes: too many.`;
+    throw new ServiceError('invalid_volume', message);
+  }
+  const bytes = runBytes(run);
+  if (!(bytes <= memoryBytes)) {
+    const message = `At the adapter's spacing the volume has ${size} voxels and needs ${megabytes(bytes)} MB; this runner has ${megabytes(memoryBytes)} MB.`;
+    throw new ServiceError('invalid_volume', message);
+  }
+  const windows = windowCount(shape, task.inference.roi_size, task.inference.overlap);
+  if (windows > WINDOWS_MAX) {
+    const message = `A volume of ${size} voxels takes ${windows} of the adapter's windows; at most ${WINDOWS_MAX} are run.`;
+    throw new ServiceError('invalid_volume', message);
+  }
+}
+
+/** The windows an operator lets run, or null for any legal one. */
+export type AllowedWindows = readonly Vec3[] | null;
+
+/** Whether a window may run here. */
+export function isAllowedWindow(roi: Vec3, allowed: AllowedWindows): boolean {
+  return allowed === null || allowed.some((window) => window.every((side, axis) => side === roi[axis]));
+}
+
+function megabytes(bytes: number): number {
+  return Math.ceil(bytes / 1e6);
+}

@@ -1,0 +1,50 @@
+import type { Architecture } from '../../schemas/architecture.ts';
+import type { ErrorCode } from '../../schemas/errors.ts';
+import type { FeedableAdapter } from '../network/feeds.ts';
+import type { Provider, RunRequest, RunTimings } from './session-types.ts';
+
+/** A base as the child process knows it: its parameters lie in a weights file. */
+export interface RegisteredBase {
+  readonly digest: string;
+  readonly architecture: Architecture;
+  readonly weightsPath: string;
+}
+
+export interface ChildSettings {
+  readonly providers: readonly Provider[];
+  /** Threads of one session; 0 lets onnxruntime decide. */
+  readonly threads: number;
+  readonly maxSessions: number;
+  /** Removed by a child that outlives its parent. */
+  readonly weightsDirectory: string;
+}
+
+/** A run as it travels: the adapter was sent before and is named by its digest. */
+export type SentRun = Omit<RunRequest, 'adapter' | 'runId'> & { readonly adapter: string | null };
+
+/** What the host tells its child. `id` is the host's own number of a run. */
+export type ToChild =
+  | { readonly type: 'start'; readonly settings: ChildSettings }
+  | { readonly type: 'base'; readonly base: RegisteredBase }
+  | { readonly type: 'forget-base'; readonly digest: string }
+  | { readonly type: 'adapter'; readonly digest: string; readonly adapter: FeedableAdapter }
+  | { readonly type: 'forget'; readonly digest: string }
+  | { readonly type: 'run'; readonly id: number; readonly run: SentRun }
+  | { readonly type: 'cancel'; readonly id: number };
+
+export type RunReply =
+  | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
+  | {
+      readonly type: 'done';
+      readonly id: number;
+      readonly logits: Float32Array;
+      readonly windows: number;
+      readonly timings: Omit<RunTimings, 'queue'>;
+    }
+  | { readonly type: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string };
+
+/** What the child answers. */
+export type FromChild =
+  | { readonly type: 'ready'; readonly provider: Provider; readonly refused: readonly string[] }
+  | { readonly type: 'unable'; readonly refused: readonly string[] }
+  | RunReply;

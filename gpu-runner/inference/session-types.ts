@@ -1,0 +1,65 @@
+import type { CompiledAdapter } from '../adapter/compiled.ts';
+import type { Vec3 } from '../volume/volume.ts';
+import type { Blend } from './blend.ts';
+
+/** Where sessions run; a host tries its providers in order. */
+export type Provider = 'cuda' | 'cpu';
+
+/** One window through the network, as self-tests need it. */
+export interface WindowRequest {
+  /** Digest of a registered base. */
+  readonly base: string;
+  readonly window: Vec3;
+  /** Null for the base with its own head. */
+  readonly adapter: CompiledAdapter | null;
+  /** `[in_channels, ...window]` in C order. */
+  readonly input: Float32Array;
+}
+
+/** A whole prepared volume through the sliding window. */
+export interface RunRequest {
+  readonly runId: string;
+  /** Digest of a registered base. */
+  readonly base: string;
+  readonly window: Vec3;
+  readonly overlap: number;
+  readonly blend: Blend;
+  /** Null for the base with its own head. */
+  readonly adapter: CompiledAdapter | null;
+  /** `[channels, ...shape]` in C order. */
+  readonly volume: Float32Array;
+  readonly channels: number;
+  /** Channels of the head. */
+  readonly classes: number;
+  readonly shape: Vec3;
+}
+
+/** Milliseconds. */
+export interface RunTimings {
+  /** Waiting for the runs before. */
+  readonly queue: number;
+  /** Until the first window: feeds made and checked, and a session where none of this kind was ready. */
+  readonly fuse: number;
+  /** Windows, network and blending; the graph fuses the weights in each window, which costs next to nothing. */
+  readonly infer: number;
+}
+
+export interface RunResult {
+  /** Blended logits `[classes, ...shape]` in C order. */
+  readonly logits: Float32Array;
+  readonly classes: number;
+  readonly windows: number;
+  readonly timings: RunTimings;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each window. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What takes volumes and windows through the network: the session host, or a double of it in tests. */
+export interface NetworkRunner {
+  run(request: RunRequest, options?: RunOptions): Promise<RunResult>;
+  runWindow(request: WindowRequest): Promise<Float32Array>;
+}

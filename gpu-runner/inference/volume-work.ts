@@ -1,0 +1,118 @@
+import type { AdapterManifest } from '../../schemas/manifest.ts';
+import { encodeLabelMap, encodeProbabilities } from '../volume/answer.ts';
+import { keepLargestComponent } from '../volume/components.ts';
+import { planGrid } from '../volume/grid-plan.ts';
+import type { NiftiHeader } from '../volume/nifti-header.ts';
+import { readNifti } from '../volume/nifti-read.ts';
+import { type Prepared, prepare } from '../volume/prepare.ts';
+import { checkSameGrid } from '../volume/same-grid.ts';
+import { type Vec3, type Volume, voxelCount } from '../volume/volume.ts';
+import { activate, argmaxLabels, type LabelMap, regionLabels } from './labels.ts';
+import { own } from './owned.ts';
+
+/** The parts of a manifest that say how a volume becomes an answer; an adapter's count before its base's. */
+export type Task = Pick<
+  AdapterManifest,
+  'channels' | 'preprocessing' | 'inference' | 'activation' | 'labels' | 'regions' | 'postprocessing'
+>;
+
+export type Output = 'labels' | 'probabilities';
+
+export interface DecodeRequest {
+  /** NIfTI files, one a channel, in the task's order. */
+  readonly files: readonly Uint8Array[];
+  readonly task: Task;
+  readonly maxVoxels: number;
+}
+
+/** Voxels before and after resampling: what the rest of the work costs is known from them. */
+export interface Decoded {
+  readonly inputVoxels: number;
+  readonly shape: Vec3;
+}
+
+export interface PreparedVolume {
+  /** `[channels, ...shape]` */
+  readonly volume: Float32Array<ArrayBuffer>;
+  readonly shape: Vec3;
+}
+
+export interface AnswerRequest {
+  /** `[classes, ...shape]`, blended; overwritten. */
+  readonly logits: Float32Array;
+  readonly classes: number;
+  readonly output: Output;
+  /** What the answer's header extension says beside the labels. */
+  readonly adapter: string | null;
+  readonly base: string;
+}
+
+export interface Answer {
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** Milliseconds. */
+  readonly postprocess: number;
+  readonly encode: number;
+}
+
+/** One volume on its way: decoded, prepared, answered, in this order. Blocks its thread while it works. */
+export class VolumeWork {
+  #task: Task | null = null;
+  #volumes: readonly Volume[] = [];
+  #header: NiftiHeader | null = null;
+  #prepared: Prepared | null = null;
+
+  /** Throws `invalid_volume` and `grid_mismatch`. */
+  async decode({ files, task, maxVoxels }: DecodeRequest): Promise<Decoded> {
+    const volumes: Volume[] = [];
+    for (const file of files) {
+      const image = await readNifti(file, { maxVoxels });
+      this.#header ??= image.header;
+      volumes.push(image.volume);
+      // Before the next file takes memory too.
+      checkSameGrid(volumes, task.channels);
+    }
+    const [first] = volumes;
+    if (first === undefined) throw new RangeError('no file to decode');
+    this.#task = task;
+    this.#volumes = volumes;
+    return { inputVoxels: voxelCount(first.shape), shape: planGrid(first, task.preprocessing).shape };
+  }
+
+  /** The volume for the network, on the grid that `decode` told. */
+  prepare(): PreparedVolume {
+    this.#prepared = prepare(this.#volumes, started(this.#task).preprocessing);
+    this.#volumes = [];
+    return { volume: own(this.#prepared.data), shape: this.#prepared.shape };
+  }
+
+  /** From blended logits to the file on the input's grid. */
+  async answer({ logits, classes, output, adapter, base }: AnswerRequest): Promise<Answer> {
+    const start = performance.now();
+    const task = started(this.#task);
+    const prepared = started(this.#prepared);
+    const header = started(this.#header);
+    const extension = { labels: task.labels, adapter, base };
+    if (output === 'probabilities') {
+      const back = prepared.probabilitiesBack(activate(logits, classes, task.activation), classes);
+      const postprocessed = performance.now();
+      const body = own(await encodeProbabilities(header, back, classes, extension));
+      return { body, postprocess: postprocessed - start, encode: performance.now() - postprocessed };
+    }
+    const labels = decide(logits, classes, task);
+    keepLargestComponent(labels, prepared.shape, task.postprocessing.largest_component);
+    const back = prepared.labelsBack(labels);
+    const postprocessed = performance.now();
+    const body = own(await encodeLabelMap(header, back, extension));
+    return { body, postprocess: postprocessed - start, encode: performance.now() - postprocessed };
+  }
+}
+
+function decide(logits: Float32Array, classes: number, task: Task): LabelMap {
+  return task.activation === 'softmax' ? argmaxLabels(logits, classes) : regionLabels(logits, started(task.regions));
+}
+
+function started<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined)
+    throw new Error('a volume is decoded, prepared and answered in this order');
+  return value;
+}

@@ -1,0 +1,56 @@
+import { type Architecture, checkWindow } from '../../schemas/architecture.ts';
+import type { SessionKind } from '../adapter/compiled.ts';
+import type { Vec3 } from '../volume/volume.ts';
+import { Convolutions } from './convolutions.ts';
+import { Graph, type Ref } from './graph.ts';
+import type { Value } from './onnx-proto.ts';
+import { Parameters } from './parameters.ts';
+import { type Tokens, Transformer } from './transformer.ts';
+
+export const IMAGE_INPUT = 'image';
+export const LOGITS_OUTPUT = 'logits';
+
+export interface NetworkModel {
+  /** The ONNX file; its constants lie in the weights file that `buildNetwork` was told of. */
+  readonly bytes: Uint8Array;
+  /** Every input, all of them required. A named dimension is chosen by each run. */
+  readonly inputs: readonly Value[];
+}
+
+/**
+ * MONAI's SwinUNETR for one window, `image` [1, in_channels, ...window] to `logits` [1, classes, ...window], as an ONNX
+ * graph. Inputs beside the image: the slots of every linear weight, the head, and by `kind` the decoder or every
+ * parameter. `weightsFile` is the name, without a folder, of the file that `writeWeights` made.
+ */
+export function buildNetwork(
+  architecture: Architecture,
+  window: Vec3,
+  kind: SessionKind,
+  weightsFile: string,
+): NetworkModel {
+  const illegal = checkWindow(window);
+  if (illegal !== null) throw new Error(`window ${window.join('x')}: ${illegal}`);
+  const graph = new Graph();
+  const parameters = new Parameters(graph, architecture, kind, weightsFile);
+  const image = graph.input(IMAGE_INPUT, [1, architecture.in_channels, ...window]);
+  const logits = swinUnetr(graph, parameters, architecture, image, window);
+  const bytes = graph.encode('SwinUNETR', logits, LOGITS_OUTPUT, [1, 'classes', ...window]);
+  return { bytes, inputs: graph.inputs };
+}
+
+function swinUnetr(graph: Graph, parameters: Parameters, a: Architecture, image: Ref, window: Vec3): Ref {
+  const transformer = new Transformer(graph, parameters, a);
+  const convolutions = new Convolutions(graph, parameters);
+  const f = a.feature_size;
+  const [h0, h1, h2, h3, h4] = transformer.hiddenStates(image, window);
+  const encode = (tokens: Tokens, name: string) =>
+    convolutions.residual(transformer.volume(tokens), `${name}.layer`, tokens.channels);
+
+  let result = encode(h4, 'encoder10');
+  result = convolutions.up(result, transformer.volume(h3), 'decoder5', 8 * f);
+  result = convolutions.up(result, encode(h2, 'encoder4'), 'decoder4', 4 * f);
+  result = convolutions.up(result, encode(h1, 'encoder3'), 'decoder3', 2 * f);
+  result = convolutions.up(result, encode(h0, 'encoder2'), 'decoder2', f);
+  result = convolutions.up(result, convolutions.residual(image, 'encoder1.layer', f), 'decoder1', f);
+  return convolutions.head(result);
+}

@@ -1,0 +1,55 @@
+import type { Context } from 'hono';
+import { PHASES, type Timings } from '../inference/segment.ts';
+import { asRun } from './admission.ts';
+import { readImages } from './body.ts';
+import { readCall } from './headers.ts';
+import { acquireModel, type RunnerEnv, type Services } from './services.ts';
+
+/** `POST /segment`: volumes in, a label map or probabilities out. */
+export async function segmentRoute(c: Context<RunnerEnv>, services: Services): Promise<Response> {
+  const call = readCall(c.req.raw.headers, services.now());
+  return await asRun(c, services, call, async (run) => {
+    const images = await readImages(c.env.incoming, run.signal);
+    const fetching = performance.now();
+    const model = await acquireModel(services, call, run);
+    const fetch = performance.now() - fetching;
+    try {
+      const { base, adapter, tier } = model;
+      const { signal, onProgress } = run;
+      const { output } = call;
+      const request = { runId: run.id, images, base, adapter, output, signal, onProgress };
+      const { body, windows, timings: spent } = await services.segmenter.segment(request);
+      const timings = { ...spent, fetch };
+      services.metrics.countSegmentation(tier, windows, timings);
+      services.log.info({
+        event: 'segmented',
+        request: c.var.requestId,
+        run: run.id,
+        tenant: call.tenant,
+        adapter: adapter?.digest ?? null,
+        base: base.digest,
+        tier,
+        windows,
+        milliseconds: rounded(timings),
+      });
+      return c.body(body, 200, {
+        'content-type': 'application/gzip',
+        'content-length': String(body.byteLength),
+        'x-base-digest': base.digest,
+        'x-adapter-cache': tier,
+        'server-timing': serverTiming(timings),
+        ...(adapter === null ? {} : { 'x-adapter-digest': adapter.digest }),
+      });
+    } finally {
+      model.release();
+    }
+  });
+}
+
+function serverTiming(timings: Timings): string {
+  return PHASES.map((phase) => `${phase};dur=${timings[phase].toFixed(1)}`).join(', ');
+}
+
+function rounded(timings: Timings): Record<string, number> {
+  return Object.fromEntries(PHASES.map((phase) => [phase, Math.round(timings[phase])]));
+}

@@ -1,0 +1,246 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { callHeaders, problemOf, RUNNER_TOKEN, startTestRunner, type TestRunner } from '../../support/runner.ts';
+import { type ModelFile, noiseVolume, type SmallModel, smallModel } from '../../support/small-model.ts';
+
+const authorization = `Bearer ${RUNNER_TOKEN}`;
+/** 30 windows: seconds on any machine. */
+const SLOW_SHAPE = [64, 96, 96] as const;
+
+let model: SmallModel;
+let adapter: ModelFile;
+let slow: Uint8Array<ArrayBuffer>;
+let quick: Uint8Array<ArrayBuffer>;
+
+beforeAll(async () => {
+  model = await smallModel();
+  adapter = await model.adapter();
+  slow = new Uint8Array(await noiseVolume(SLOW_SHAPE));
+  quick = new Uint8Array(await noiseVolume([20, 20, 20]));
+});
+
+function post(
+  url: string,
+  headers: Record<string, string>,
+  body: NonNullable<RequestInit['body']>,
+  signal: AbortSignal | null = null,
+) {
+  return fetch(new URL('/segment', url), { method: 'POST', headers, body, signal });
+}
+
+const stateSchema = z.object({ status: z.string().or(z.number()), progress: z.number().optional() });
+
+async function state(url: string, run: string): Promise<z.infer<typeof stateSchema>> {
+  const reply = await fetch(new URL(`/runs/${run}`, url), { headers: { authorization } });
+  return stateSchema.parse(await reply.json());
+}
+
+function damaged(n: number): Uint8Array<ArrayBuffer> {
+  return slow.slice(0, 10_000 + n).fill(n % 251, 5_000, 5_000 + (n % 97));
+}
+
+/** Starts a run that takes seconds and waits until its first windows are done. */
+async function startSlowRun(url: string, of: ModelFile | null = adapter, signal: AbortSignal | null = null) {
+  const headers = callHeaders(model.base, of);
+  const run = headers['x-run-id'] ?? '';
+  const reply = post(url, headers, slow, signal);
+  reply.catch(() => {});
+  await expect.poll(async () => (await state(url, run)).progress, { timeout: 20_000, interval: 20 }).toBeGreaterThan(0);
+  return { run, reply };
+}
+
+async function expectNextRunWorks(url: string): Promise<void> {
+  const reply = await post(url, callHeaders(model.base, adapter), quick);
+  expect(reply.status).toBe(200);
+  await reply.arrayBuffer();
+}
+
+/** Asks until told to stop; answers every status and the longest that a reply took. */
+function watchHealth(url: string) {
+  const watching = new AbortController();
+  const statuses = new Set<number>();
+  let slowest = 0;
+  const done = (async () => {
+    while (!watching.signal.aborted) {
+      const start = performance.now();
+      const reply = await fetch(new URL('/healthz', url));
+      await reply.arrayBuffer();
+      statuses.add(reply.status);
+      slowest = Math.max(slowest, performance.now() - start);
+      await sleep(10);
+    }
+  })();
+  return async () => {
+    watching.abort();
+    await done;
+    return { statuses: [...statuses], slowest };
+  };
+}
+
+describe('a run and the runner around it', () => {
+  let test: TestRunner;
+
+  beforeAll(async () => {
+    test = await startTestRunner({ PDORA_QUEUE_LIMIT: '2' });
+    test.edge.put(model.base);
+    test.edge.put(adapter);
+    await expectNextRunWorks(test.url);
+  });
+
+  afterAll(async () => await test.close());
+
+  it('answers about its health while it works on voxels and windows', async () => {
+    const stop = watchHealth(test.url);
+    const reply = await post(test.url, { ...callHeaders(model.base, adapter), 'x-output': 'probabilities' }, slow);
+    expect(reply.status).toBe(200);
+    await reply.arrayBuffer();
+    const health = await stop();
+    expect(health.statuses).toEqual([200]);
+    expect(health.slowest).toBeLessThan(500);
+  });
+
+  it('loses only the run of a killed session, and runs the next one', async () => {
+    const stop = watchHealth(test.url);
+    const { run, reply } = await startSlowRun(test.url);
+    const pid = test.runner.childPid();
+    process.kill(pid ?? 0, 'SIGKILL');
+    const problem = await problemOf(await reply);
+    expect(problem).toMatchObject({ status: 503, code: 'runner_unavailable' });
+    expect(await state(test.url, run)).toMatchObject({ status: 'failed' });
+    await expectNextRunWorks(test.url);
+    expect(test.runner.childPid()).not.toBe(pid);
+    expect((await stop()).statuses).toEqual([200]);
+  });
+
+  it('cancels a run between its windows', async () => {
+    const { run, reply } = await startSlowRun(test.url);
+    const cancel = await fetch(new URL(`/runs/${run}`, test.url), { method: 'DELETE', headers: { authorization } });
+    expect(cancel.status).toBe(202);
+    expect(await problemOf(await reply)).toMatchObject({ status: 409, code: 'cancelled' });
+    expect(await state(test.url, run)).toMatchObject({ status: 'cancelled' });
+    await expectNextRunWorks(test.url);
+  });
+
+  it('cancels the run of a caller who goes away', async () => {
+    const caller = new AbortController();
+    const { run } = await startSlowRun(test.url, adapter, caller.signal);
+    caller.abort();
+    await expect.poll(async () => (await state(test.url, run)).status, { timeout: 2000 }).toBe('cancelled');
+    await expectNextRunWorks(test.url);
+  });
+
+  it('refuses a run beyond its queue, and one with the id of another', async () => {
+    const first = await startSlowRun(test.url);
+    const same = { ...callHeaders(model.base, adapter), 'x-run-id': first.run };
+    expect(await problemOf(await post(test.url, same, quick))).toMatchObject({ status: 409, code: 'conflict' });
+    const second = post(test.url, callHeaders(model.base, adapter), quick);
+    await expect.poll(async () => (await fetch(new URL('/readyz', test.url))).status).toBe(503);
+    const third = await post(test.url, callHeaders(model.base, adapter), quick);
+    expect(third.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await problemOf(third)).toMatchObject({ status: 503, code: 'runner_busy' });
+    await fetch(new URL(`/runs/${first.run}`, test.url), { method: 'DELETE', headers: { authorization } });
+    expect((await second).status).toBe(200);
+    await (await first.reply).arrayBuffer();
+    expect((await fetch(new URL('/readyz', test.url))).status).toBe(200);
+  });
+
+  it('serves on, its memory where it was, after hundreds of damaged volumes', async () => {
+    const flood = async (from: number, to: number) => {
+      for (let n = from; n < to; n += 2) {
+        const headers = () => callHeaders(model.base, adapter);
+        const replies = await Promise.all([n, n + 1].map((m) => post(test.url, headers(), damaged(m))));
+        for (const reply of replies) expect((await problemOf(reply)).code).toBe('invalid_volume');
+      }
+    };
+    await flood(0, 400);
+    const before = process.memoryUsage.rss();
+    await flood(400, 800);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(64e6);
+    await expectNextRunWorks(test.url);
+  });
+});
+
+describe('the runner as a process', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'runner-process-'));
+
+  const children: ChildProcess[] = [];
+
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit');
+    }
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function start(environment: Record<string, string>) {
+    const child = spawn(process.execPath, ['gpu-runner/main.ts'], {
+      env: { ...process.env, PDORA_PROVIDERS: 'cpu', PDORA_THREADS: '2', PDORA_CACHE_DIR: folder, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += String(chunk)));
+    child.stderr.on('data', (chunk) => (output += String(chunk)));
+    const exited = once(child, 'exit').then(([code]: (number | null)[]) => code);
+    return { child, exited, output: () => output };
+  }
+
+  async function startReady() {
+    const path = join(folder, 'base.safetensors');
+    writeFileSync(path, model.base.bytes);
+    const started = start({ PDORA_RUNNER_TOKEN: RUNNER_TOKEN, PDORA_RUNNER_PORT: '0', PDORA_BASE: path });
+    await expect.poll(started.output, { timeout: 20_000 }).toContain('"event":"ready"');
+    const port = /"event":"listening","port":(\d+)/.exec(started.output())?.[1];
+    return { ...started, url: `http://127.0.0.1:${port}` };
+  }
+
+  it('ends what runs on SIGTERM, takes nothing new meanwhile, and exits with 0', async () => {
+    const { child, exited, url } = await startReady();
+    const { reply } = await startSlowRun(url, null);
+    child.kill('SIGTERM');
+    await expect.poll(async () => (await fetch(new URL('/readyz', url))).status).toBe(503);
+    expect(await problemOf(await post(url, callHeaders(model.base, null), quick))).toMatchObject({
+      code: 'runner_unavailable',
+    });
+    expect((await fetch(new URL('/healthz', url))).status).toBe(200);
+    const ended = await reply;
+    expect(ended.status).toBe(200);
+    expect((await ended.arrayBuffer()).byteLength).toBe(Number(ended.headers.get('content-length')));
+    expect(await exited).toBe(0);
+  });
+
+  it('exits at once on a second signal', async () => {
+    const { child, exited, url } = await startReady();
+    await startSlowRun(url, null);
+    child.kill('SIGINT');
+    await sleep(100);
+    child.kill('SIGINT');
+    expect(await exited).toBe(1);
+  });
+
+  it('names the settings that are wrong, and no value of them, and exits with 2', async () => {
+    const { exited, output } = start({
+      PDORA_RUNNER_TOKEN: 'too-short',
+      PDORA_RUNNER_PORT: 'x',
+      PDORA_WINDOWS: '33x1x1',
+    });
+    expect(await exited).toBe(2);
+    for (const name of ['PDORA_RUNNER_TOKEN', 'PDORA_RUNNER_PORT', 'PDORA_WINDOWS']) expect(output()).toContain(name);
+    expect(output()).not.toContain('too-short');
+  });
+
+  it('exits with 1 where its base is not valid', async () => {
+    const path = join(folder, 'broken.safetensors');
+    writeFileSync(path, model.base.bytes.subarray(0, 5000));
+    const { exited, output } = start({ PDORA_RUNNER_TOKEN: RUNNER_TOKEN, PDORA_RUNNER_PORT: '0', PDORA_BASE: path });
+    expect(await exited).toBe(1);
+    expect(output()).toContain('"event":"unable"');
+  });
+});
