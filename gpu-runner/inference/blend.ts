@@ -60,18 +60,20 @@ export class Blender {
 
   /** Adds one window's logits `[classes, ...roi]`. */
   add(logits: Float32Array, start: Vec3): void {
-    const windowVoxels = this.#weights.length;
-    const voxels = this.#count.length;
+    // Locals: the loops below are the hottest outside the network.
+    const weights = this.#weights;
+    const sum = this.#sum;
+    const count = this.#count;
     this.#eachLine(start, (volumeAt, windowAt, length) => {
       for (let n = 0; n < length; n += 1) {
-        this.#count[volumeAt + n] = (this.#count[volumeAt + n] ?? 0) + (this.#weights[windowAt + n] ?? 0);
+        count[volumeAt + n] = (count[volumeAt + n] ?? 0) + (weights[windowAt + n] ?? 0);
       }
       for (let c = 0; c < this.#classes; c += 1) {
-        const to = c * voxels + volumeAt;
-        const from = c * windowVoxels + windowAt;
+        const to = c * count.length + volumeAt;
+        const from = c * weights.length + windowAt;
         for (let n = 0; n < length; n += 1) {
-          const weighted = Math.fround((this.#weights[windowAt + n] ?? 0) * (logits[from + n] ?? 0));
-          this.#sum[to + n] = (this.#sum[to + n] ?? 0) + weighted;
+          const weighted = Math.fround((weights[windowAt + n] ?? 0) * (logits[from + n] ?? 0));
+          sum[to + n] = (sum[to + n] ?? 0) + weighted;
         }
       }
     });
@@ -79,14 +81,12 @@ export class Blender {
 
   /** The blended logits `[classes, ...shape]`, made in place: call it once, after the last window. */
   finish(): Float32Array {
-    const voxels = this.#count.length;
-    for (let c = 0; c < this.#classes; c += 1) {
-      for (let n = 0; n < voxels; n += 1) {
-        const at = c * voxels + n;
-        this.#sum[at] = (this.#sum[at] ?? 0) / (this.#count[n] ?? 1);
-      }
+    const sum = this.#sum;
+    const count = this.#count;
+    for (let from = 0; from < sum.length; from += count.length) {
+      for (let n = 0; n < count.length; n += 1) sum[from + n] = (sum[from + n] ?? 0) / (count[n] ?? 1);
     }
-    return this.#sum;
+    return sum;
   }
 
   #eachLine(start: Vec3, line: (volumeAt: number, windowAt: number, length: number) => void): void {
