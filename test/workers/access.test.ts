@@ -1,0 +1,211 @@
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { SCOPES, type Scope } from '../../schemas/api.ts';
+import { ADMIN, edge, makeKey, problem, stored } from './support/edge.ts';
+import { adapterFile, BASE_FILE, push, sha256 } from './support/files.ts';
+import { useWorld } from './support/world.ts';
+
+const world = useWorld();
+
+interface Operation {
+  readonly method: string;
+  readonly path: string;
+  /** The scope it needs, `admin`, or null where everyone may. */
+  readonly scope: string | null;
+}
+
+/** Every operation of the document, so that a route which is added later is tested here too. */
+async function operations(): Promise<Operation[]> {
+  const document = await (await edge('GET', '/openapi.json')).json<{
+    paths: Record<string, Record<string, { security?: { key?: string[] }[] }>>;
+  }>();
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { security }]) => {
+      if (security === undefined) throw new Error(`${method} ${path} does not say who may call it`);
+      return { method: method.toUpperCase(), path, scope: security[0]?.key?.[0] ?? null };
+    }),
+  );
+}
+
+/** The operation on things of the tenant `acme`, with a body that is right for it. */
+function call({ method, path }: Operation, key: string | undefined) {
+  const name = path.includes('/versions') && method === 'POST' ? 'acme%2Fnew' : 'acme%2Ftumour';
+  const filled = path
+    .replace('{tenant}', 'acme')
+    .replace('{id}', 'nothing')
+    .replace('{name}', name)
+    .replace('{ref}', 'acme%2Ftumour')
+    .replace('{version}', '1');
+  const bodies: Record<string, { json?: unknown; body?: Uint8Array }> = {
+    'POST /v1/tenants': { json: { id: 'third' } },
+    'POST /v1/tenants/{tenant}/keys': { json: { name: 'x', scopes: ['segment'] } },
+    'POST /v1/bases': { body: BASE_FILE },
+    'POST /v1/adapters/{name}/versions': { body: adapterFile('new') },
+    'POST /v1/segmentations': { body: new Uint8Array(400) },
+  };
+  const query = path === '/v1/segmentations' ? '?adapter=acme/tumour' : '';
+  return edge(method, filled + query, { key, ...bodies[`${method} ${path}`] });
+}
+
+beforeEach(async () => {
+  await push(world.key, 'tumour', adapterFile());
+  world.runner.calls.length = 0;
+});
+
+async function changed(): Promise<unknown> {
+  const { results } = await env.DB.prepare(
+    'SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys',
+  ).all();
+  return { results, stored: await stored(), runner: world.runner.calls.length };
+}
+
+test('the document has every route of the API', async () => {
+  const all = (await operations()).map(({ method, path, scope }) => `${method} ${path} ${scope}`);
+  expect(all.toSorted()).toEqual(
+    [
+      'GET /healthz null',
+      'GET /openapi.json null',
+      'POST /v1/tenants admin',
+      'GET /v1/tenants admin',
+      'DELETE /v1/tenants/{tenant} admin',
+      'POST /v1/tenants/{tenant}/keys tenant:admin',
+      'GET /v1/tenants/{tenant}/keys tenant:admin',
+      'DELETE /v1/tenants/{tenant}/keys/{id} tenant:admin',
+      'GET /v1/bases adapters:read',
+      'POST /v1/bases admin',
+      'POST /v1/adapters/{name}/versions adapters:write',
+      'GET /v1/adapters adapters:read',
+      'GET /v1/adapters/{ref} adapters:read',
+      'GET /v1/adapters/{ref}/file adapters:read',
+      'DELETE /v1/adapters/{name}/versions/{version} adapters:write',
+      'DELETE /v1/adapters/{name} adapters:write',
+      'POST /v1/segmentations segment',
+      'GET /v1/models adapters:read',
+    ].toSorted(),
+  );
+});
+
+/** Checks what is closed to the public, and that none of it changed anything. */
+async function onEach(check: (operation: Operation) => Promise<void>): Promise<void> {
+  const closed = (await operations()).filter((operation) => operation.scope !== null);
+  expect(closed.length).toBeGreaterThan(10);
+  const before = await changed();
+  for (const operation of closed) await check(operation);
+  expect(await changed()).toEqual(before);
+}
+
+describe('on every route of the document that is not public', () => {
+  test('no key, a revoked and an expired one are unauthorized, alike', async () => {
+    const revoked = await makeKey('acme');
+    await edge('DELETE', `/v1/tenants/acme/keys/${revoked.id}`, { key: ADMIN });
+    const expired = await makeKey('acme', [...SCOPES], new Date(Date.now() + 3_600_000).toISOString());
+    await env.DB.prepare('UPDATE keys SET expires_at = 1 WHERE id = ?').bind(expired.id).run();
+    await onEach(async (operation) => {
+      const told = new Set<string>();
+      for (const key of [undefined, revoked.key, expired.key]) {
+        const reply = await call(operation, key);
+        const { status, code, detail } = await problem(reply);
+        expect({ ...operation, status, code }).toEqual({ ...operation, status: 401, code: 'unauthorized' });
+        told.add(detail);
+      }
+      expect(told.size).toBe(1);
+    });
+  });
+
+  test('a key with every scope but the one needed is forbidden', async () => {
+    const keys = new Map<string, string>();
+    for (const lacking of [...SCOPES, 'admin']) {
+      keys.set(
+        lacking,
+        (
+          await makeKey(
+            'acme',
+            SCOPES.filter((scope): scope is Scope => scope !== lacking),
+          )
+        ).key,
+      );
+    }
+    await onEach(async (operation) => {
+      const reply = await call(operation, keys.get(operation.scope ?? ''));
+      expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 403 });
+      expect((await problem(reply)).code).toBe('forbidden');
+    });
+  });
+
+  test("another tenant's key with all scopes reads, changes and learns nothing", async () => {
+    await onEach(async (operation) => {
+      const reply = await call(operation, world.other);
+      const body = await reply.text();
+      expect(body).not.toContain(sha256(adapterFile()));
+      if (operation.scope === 'admin') expect(reply.status).toBe(403);
+      else if (reply.status === 200) expect(body).not.toContain('tumour');
+      else expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 404 });
+    });
+    expect((await call({ method: 'GET', path: '/v1/adapters/{ref}', scope: null }, world.key)).status).toBe(200);
+  });
+});
+
+test("another tenant's adapter and one that is not there are answered word for word alike", async () => {
+  const others = encodeURIComponent(sha256(adapterFile()));
+  const absent = encodeURIComponent(sha256(new Uint8Array(1)));
+  const pairs: [string, string, string][] = [
+    ['GET', '/v1/adapters/acme%2Ftumour', '/v1/adapters/acme%2Fnothing'],
+    ['GET', '/v1/adapters/acme%2Ftumour', '/v1/adapters/nobody%2Fnothing'],
+    ['GET', '/v1/adapters/acme%2Ftumour%401', '/v1/adapters/acme%2Fnothing%401'],
+    ['GET', '/v1/adapters/acme%2Ftumour%401/file', '/v1/adapters/acme%2Fnothing%401/file'],
+    ['GET', `/v1/adapters/${others}`, `/v1/adapters/${absent}`],
+    ['DELETE', '/v1/adapters/acme%2Ftumour', '/v1/adapters/acme%2Fnothing'],
+    ['DELETE', '/v1/adapters/acme%2Ftumour/versions/1', '/v1/adapters/acme%2Fnothing/versions/1'],
+    ['POST', '/v1/segmentations?adapter=acme/tumour', '/v1/segmentations?adapter=acme/nothing'],
+    ['POST', '/v1/segmentations?adapter=tumour', '/v1/segmentations?adapter=nothing'],
+    ['POST', `/v1/segmentations?adapter=${others}`, `/v1/segmentations?adapter=${absent}`],
+  ];
+  for (const [method, theirs, nobodys] of pairs) {
+    const body = method === 'POST' ? { body: new Uint8Array(9) } : {};
+    const [a, b] = await Promise.all(
+      [theirs, nobodys].map((path) => edge(method, path, { key: world.other, ...body })),
+    );
+    if (a === undefined || b === undefined) throw new Error('no replies');
+    const told = await problem(a);
+    expect(told).toMatchObject({ status: 404, code: 'not_found' });
+    expect(told).toEqual({ ...(await problem(b)), request_id: expect.any(String) });
+  }
+  expect(world.runner.calls).toEqual([]);
+});
+
+test('two tenants with an adapter of one name each get their own', async () => {
+  const theirs = adapterFile('of umbrella');
+  await push(world.other, 'tumour', theirs);
+  for (const [key, file, tenant] of [
+    [world.key, adapterFile(), 'acme'],
+    [world.other, theirs, 'umbrella'],
+  ] as const) {
+    const reply = await edge('POST', '/v1/segmentations?adapter=tumour', { key, body: new Uint8Array(400) });
+    expect(reply.headers.get('x-adapter-id')).toBe(`${tenant}/tumour`);
+    expect(reply.headers.get('x-adapter-digest')).toBe(sha256(file));
+    const bytes = await (await edge('GET', '/v1/adapters/tumour/file', { key })).arrayBuffer();
+    expect(new Uint8Array(bytes)).toEqual(file);
+  }
+});
+
+test('what both tenants uploaded is referred to by digest as one own', async () => {
+  await push(world.other, 'mine', adapterFile());
+  const path = `/v1/segmentations?adapter=${sha256(adapterFile())}`;
+  const reply = await edge('POST', path, { key: world.other, body: new Uint8Array(9) });
+  expect(reply.headers.get('x-adapter-id')).toBe('umbrella/mine');
+});
+
+test.each(['umbrella', '*'])('an adapter granted to %s is seen and used, until the grant is gone', async (grantee) => {
+  await env.DB.prepare("INSERT INTO grants VALUES ('acme', 'tumour', ?)").bind(grantee).run();
+  const see = () => edge('GET', '/v1/adapters/acme%2Ftumour', { key: world.other });
+  const use = () =>
+    edge('POST', '/v1/segmentations?adapter=acme/tumour', { key: world.other, body: new Uint8Array(9) });
+  const list = async () => (await edge('GET', '/v1/adapters', { key: world.other })).text();
+  expect([(await see()).status, (await use()).status]).toEqual([200, 200]);
+  expect(await list()).toContain('acme/tumour');
+  expect(await (await edge('GET', '/v1/models', { key: world.other })).text()).toContain('acme/tumour');
+  expect((await edge('DELETE', '/v1/adapters/acme%2Ftumour', { key: world.other })).status).toBe(404);
+  await env.DB.prepare('DELETE FROM grants').run();
+  expect([(await see()).status, (await use()).status]).toEqual([404, 404]);
+  expect(await list()).not.toContain('acme/tumour');
+});

@@ -1,0 +1,26 @@
+/** Large enough that a body of 95 MB is a few hundred steps of JavaScript, small enough to hold many at a time. */
+const CHUNK_BYTES = 256 * 1024;
+/** For how long a caller that is still sending is listened to before it is answered. */
+const DRAIN_MS = 10_000;
+
+/** A body in large chunks. Leaving the loop early lets the body go without cancelling it. */
+export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader({ mode: 'byob' });
+  try {
+    for (;;) {
+      const { value, done } = await reader.readAtLeast(CHUNK_BYTES, new Uint8Array(CHUNK_BYTES));
+      if (value !== undefined && value.byteLength > 0) yield value;
+      if (done) return;
+    }
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+/**
+ * Waits for the end of a body that nobody wants, while `reading` reads it. A caller that is still sending when it is
+ * answered would see a broken connection in place of the answer; one that never ends is answered anyway.
+ */
+export async function drained(reading: Promise<unknown>): Promise<void> {
+  await Promise.race([reading.catch(() => {}), scheduler.wait(DRAIN_MS)]);
+}

@@ -1,0 +1,41 @@
+import { createMiddleware } from 'hono/factory';
+import type { Scope } from '../../../schemas/api.ts';
+import { ServiceError } from '../../../schemas/errors.ts';
+import { hasScope, type Principal } from '../principal.ts';
+import { authenticate } from '../services/keys/authenticate.ts';
+import type { EdgeEnv } from './context.ts';
+
+/** Spread into a route: who may call it, for the document and for the request alike. */
+export const everyone = { security: [] };
+
+/** The admin key alone. */
+export const operator = needs('admin', (principal) => principal.kind === 'operator');
+
+/** A key with the scope, or the admin key. */
+export function scope(wanted: Scope) {
+  return needs(wanted, (principal) => hasScope(principal, wanted));
+}
+
+/**
+ * The admin key, or a key of the tenant in the path with `tenant:admin`. Of another tenant it learns no more than of
+ * one that is not there.
+ */
+export const tenantAdmin = needs('tenant:admin', (principal, tenant) => {
+  if (!hasScope(principal, 'tenant:admin')) return false;
+  if (principal.kind === 'tenant' && principal.tenant !== tenant) {
+    throw new ServiceError('not_found', 'There is no such tenant.');
+  }
+  return true;
+});
+
+function needs(what: Scope | 'admin', allows: (principal: Principal, tenant: string | undefined) => boolean) {
+  const check = createMiddleware<EdgeEnv>(async (c, next) => {
+    const principal = await authenticate(c.get('ports'), c.req.header('authorization'));
+    if (!allows(principal, c.req.param('tenant'))) {
+      throw new ServiceError('forbidden', `This key lacks the scope ${what}.`);
+    }
+    c.set('principal', principal);
+    await next();
+  });
+  return { security: [{ key: [what] }], middleware: check };
+}

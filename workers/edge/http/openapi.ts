@@ -1,0 +1,57 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { problemSchema } from '../../../schemas/api.ts';
+import { ERROR_STATUS, ERROR_TITLE, type ErrorCode } from '../../../schemas/errors.ts';
+import type { EdgeEnv } from './context.ts';
+import { invalidRequest } from './errors.ts';
+
+const problem = problemSchema.meta({ id: 'Problem', description: 'RFC 9457, with a stable code' });
+
+/** A resource's routes; what a schema refuses is `invalid_request`. */
+export function routes(): OpenAPIHono<EdgeEnv> {
+  return new OpenAPIHono<EdgeEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalidRequest(result.error);
+    },
+  });
+}
+
+type Content = { 'application/problem+json': { schema: typeof problem } };
+type Described<C extends ErrorCode> = Record<(typeof ERROR_STATUS)[C], { description: string; content: Content }>;
+
+/** The errors of a call for its document: codes of one status share an entry. */
+export function errors<C extends ErrorCode>(...codes: C[]): Described<C> {
+  const described: Partial<Record<number, { description: string; content: Content }>> = {};
+  for (const code of codes) {
+    const status = ERROR_STATUS[code];
+    const line = `\`${code}\`: ${ERROR_TITLE[code]}`;
+    const description = [described[status]?.description, line].filter((text) => text !== undefined).join('. ');
+    described[status] = { description, content: { 'application/problem+json': { schema: problem } } };
+  }
+  if (!covers(described, codes)) throw new Error('a code without a status');
+  return described;
+}
+
+/** What the loop above cannot tell the compiler. */
+function covers<C extends ErrorCode>(described: object, codes: readonly C[]): described is Described<C> {
+  return codes.every((code) => ERROR_STATUS[code] in described);
+}
+
+/** A binary body or reply of the document. It is no zod schema, so nothing reads the stream to validate it. */
+export const binary = { type: 'string', format: 'binary' } as const;
+
+export const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'PDoRA Serve',
+    version: '1',
+    description: 'Segment a volume by adapter ID: one shared SwinUNETR, one small PDoRA adapter a task.',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+  servers: [{ url: '/' }],
+};
+
+export const KEY_SCHEME = {
+  type: 'http',
+  scheme: 'bearer',
+  description: "A tenant's key with the scope that the call names, or the admin key, which may do everything.",
+} as const;

@@ -1,0 +1,43 @@
+import type { Scope } from '../../schemas/api.ts';
+import { ServiceError } from '../../schemas/errors.ts';
+import { NAME_PATTERN } from '../../schemas/names.ts';
+import type { AdapterName, Viewer } from './store/catalogue.ts';
+
+/** Who calls: the operator with the admin key, or a tenant with one of its keys. */
+export type Principal =
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'tenant'; readonly tenant: string; readonly scopes: readonly Scope[] };
+
+/** The operator may do everything. */
+export function hasScope(principal: Principal, scope: Scope): boolean {
+  return principal.kind === 'operator' || principal.scopes.includes(scope);
+}
+
+export function viewerOf(principal: Principal): Viewer {
+  return principal.kind === 'operator' ? principal : { kind: 'tenant', tenant: principal.tenant };
+}
+
+/** One's own name needs no tenant before it; the operator, who has none, names it in full. */
+export function fullName(principal: Principal, name: string, tenant?: string): AdapterName {
+  if (tenant !== undefined) return { tenant, name };
+  if (principal.kind === 'tenant') return { tenant: principal.tenant, name };
+  throw new ServiceError('invalid_request', `The admin key names the tenant too: tenant/${name}.`);
+}
+
+/**
+ * The adapter that a caller may change under this name (`name` or `tenant/name`). Another tenant's is `not_found`,
+ * whether it is there or not.
+ */
+export function ownName(principal: Principal, text: string): AdapterName {
+  const [name = '', tenant, ...rest] = text.split('/').toReversed();
+  const named = [name, tenant ?? name].every((part) => NAME_PATTERN.test(part));
+  if (!named || rest.length > 0) throw new ServiceError('invalid_request', `name: expected ${NAME_PATTERN.source}.`);
+  const full = fullName(principal, name, tenant);
+  if (principal.kind === 'tenant' && full.tenant !== principal.tenant) throw unknownAdapter();
+  return full;
+}
+
+/** The one reply for what is not there and for what the caller may not know of. */
+export function unknownAdapter(): ServiceError {
+  return new ServiceError('not_found', 'There is no such adapter, or none that this key may use.');
+}

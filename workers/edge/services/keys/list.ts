@@ -1,0 +1,8 @@
+import { ServiceError } from '../../../../schemas/errors.ts';
+import type { Ports } from '../../ports.ts';
+import type { KeyRecord, Page } from '../../store/catalogue.ts';
+
+export async function listKeys(ports: Ports, tenant: string, page: Page<string>): Promise<KeyRecord[]> {
+  if (!(await ports.catalogue.tenants.exists(tenant))) throw new ServiceError('not_found', 'There is no such tenant.');
+  return ports.catalogue.keys.list(tenant, page);
+}

@@ -1,0 +1,36 @@
+import { chunksOf, drained } from '../../body-stream.ts';
+
+/** A request's body on its way to a runner. */
+export interface ForwardedBody {
+  /** What the runner is sent; null without a body. */
+  readonly stream: ReadableStream<Uint8Array> | null;
+  /** Sends no more, and reads what is left so that the caller can be answered. */
+  drain(): Promise<void>;
+}
+
+/** Passes a body of known length on at the speed of the slower side, without holding it. */
+export function forwardBody(body: ReadableStream<Uint8Array> | null, length: number): ForwardedBody {
+  if (body === null) return { stream: null, drain: async () => {} };
+  const { readable, writable } = new FixedLengthStream(length);
+  const writer = writable.getWriter();
+  const passed = pass(body, writer).catch((error: unknown) => writer.abort(error).catch(() => {}));
+  return {
+    stream: readable,
+    async drain() {
+      await writer.abort().catch(() => {});
+      await drained(passed);
+    },
+  };
+}
+
+/** Goes on reading when the other side does not, which a pipe between the two would not. */
+async function pass(body: ReadableStream<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+  let listening = true;
+  for await (const chunk of chunksOf(body)) {
+    if (!listening) continue;
+    await writer.write(chunk).catch(() => {
+      listening = false;
+    });
+  }
+  if (listening) await writer.close().catch(() => {});
+}

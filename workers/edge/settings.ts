@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+const secret = z.string().min(16, 'expected a secret of 16 characters or more');
+
+const settingsSchema = z.object({
+  ADMIN_KEY: secret,
+  KEY_PEPPER: secret,
+  GRANT_SECRET: secret,
+  RUNNER_TOKEN: secret,
+  GPU_RUNNER_URL: z.url({ protocol: /^https?$/ }),
+  CORS_ORIGINS: z.string().transform((list) =>
+    list
+      .split(',')
+      .map((origin) => origin.trim())
+      .filter((origin) => origin !== ''),
+  ),
+});
+
+export interface Settings {
+  readonly adminKey: string;
+  readonly keyPepper: string;
+  readonly grantSecret: string;
+  readonly runnerToken: string;
+  readonly runnerUrl: string;
+  readonly corsOrigins: readonly string[];
+}
+
+/** The Worker's vars and secrets, checked: with one missing nothing is served. */
+export function readSettings(env: unknown): Settings {
+  const parsed = settingsSchema.safeParse(env);
+  if (!parsed.success) throw new Error(`the Worker's settings: ${z.prettifyError(parsed.error)}`);
+  const { ADMIN_KEY, KEY_PEPPER, GRANT_SECRET, RUNNER_TOKEN, GPU_RUNNER_URL, CORS_ORIGINS } = parsed.data;
+  return {
+    adminKey: ADMIN_KEY,
+    keyPepper: KEY_PEPPER,
+    grantSecret: GRANT_SECRET,
+    runnerToken: RUNNER_TOKEN,
+    runnerUrl: GPU_RUNNER_URL,
+    corsOrigins: CORS_ORIGINS,
+  };
+}

@@ -1,0 +1,191 @@
+import type { Scope, VersionStatus } from '../../../schemas/api.ts';
+import type { Architecture } from '../../../schemas/architecture.ts';
+import type { FormatProblem } from '../../../schemas/errors.ts';
+import type { AdapterManifest } from '../../../schemas/manifest.ts';
+import type { Selector } from '../../../schemas/names.ts';
+
+/**
+ * What the edge knows, but for the bytes. Every function about a tenant's things takes the tenant, or who looks, as its
+ * first argument; there is no way to read them without. Times are milliseconds since 1970.
+ */
+export interface Catalogue {
+  readonly tenants: TenantStore;
+  readonly keys: KeyStore;
+  readonly adapters: AdapterStore;
+  readonly versions: VersionStore;
+  readonly bases: BaseStore;
+  readonly files: FileStore;
+}
+
+/** Who looks: a tenant sees its own, what is granted to it and what is public; the operator sees all. */
+export type Viewer = { readonly kind: 'operator' } | { readonly kind: 'tenant'; readonly tenant: string };
+
+/** A page of a list: what comes after a place in its order, null from the start. */
+export interface Page<T> {
+  readonly after: T | null;
+  readonly limit: number;
+}
+
+export interface TenantRecord {
+  readonly id: string;
+  readonly createdAt: number;
+}
+
+export interface TenantStore {
+  /** False where it is there already. */
+  create(tenant: string, now: number): Promise<boolean>;
+  exists(tenant: string): Promise<boolean>;
+  list(page: Page<string>): Promise<TenantRecord[]>;
+  /** Takes away all that is the tenant's and answers the digests of its files; null where there is none such. */
+  remove(tenant: string): Promise<string[] | null>;
+}
+
+export interface KeyRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: Scope[];
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+}
+
+export interface KeyStore {
+  /** False where the tenant is gone. */
+  create(tenant: string, key: KeyRecord & { readonly hash: string }): Promise<boolean>;
+  list(tenant: string, page: Page<string>): Promise<KeyRecord[]>;
+  revoke(tenant: string, id: string): Promise<boolean>;
+  /** The one search without a tenant: it finds the tenant. */
+  findByHash(hash: string): Promise<(KeyRecord & { readonly tenant: string }) | null>;
+}
+
+/** What a manifest says that a caller needs. */
+export type Card = Pick<
+  AdapterManifest,
+  'description' | 'channels' | 'activation' | 'labels' | 'inference' | 'provenance' | 'licence' | 'intended_use'
+> & { readonly regions?: AdapterManifest['regions'] };
+
+export interface AdapterRecord {
+  readonly tenant: string;
+  readonly name: string;
+  readonly description: string;
+  readonly latest: number | null;
+  readonly createdAt: number;
+}
+
+export interface ModelRecord {
+  readonly tenant: string;
+  readonly name: string;
+  readonly digest: string;
+  readonly base: string;
+}
+
+export interface AdapterStore {
+  list(viewer: Viewer, page: Page<AdapterName>): Promise<AdapterRecord[]>;
+  find(viewer: Viewer, adapter: AdapterName): Promise<AdapterRecord | null>;
+  aliases(viewer: Viewer, adapter: AdapterName): Promise<Record<string, number>>;
+  /** The newest ready version of everything the viewer may use. */
+  models(viewer: Viewer): Promise<ModelRecord[]>;
+  /** Takes away every version and alias and answers the digests of their files; null while an alias points to one. */
+  remove(tenant: string, name: string): Promise<string[] | null>;
+}
+
+export interface AdapterName {
+  readonly tenant: string;
+  readonly name: string;
+}
+
+export interface VersionRecord extends AdapterName {
+  readonly version: number;
+  readonly digest: string;
+  readonly base: string;
+  readonly size: number;
+  readonly card: Card;
+  readonly status: VersionStatus;
+  readonly problems: FormatProblem[];
+  readonly leaseUntil: number;
+  readonly createdAt: number;
+}
+
+export interface NewVersion {
+  readonly name: string;
+  readonly digest: string;
+  readonly base: string;
+  readonly card: Card;
+}
+
+export interface VersionStore {
+  /**
+   * Makes the next version of the tenant's adapter, or finds the one with these bytes, and lets the hold on its file
+   * go. Null where the hold is no longer there. A rejected version is `verifying` again.
+   */
+  register(tenant: string, version: NewVersion, hold: string, now: number): Promise<Registered | null>;
+  list(viewer: Viewer, adapter: AdapterName): Promise<VersionRecord[]>;
+  /** `latest` is the newest ready version. */
+  find(viewer: Viewer, adapter: AdapterName, selector: Selector): Promise<VersionRecord | null>;
+  /** Among the versions the viewer may use: its own first, ready ones first, then the oldest. */
+  findByDigest(viewer: Viewer, digest: string): Promise<VersionRecord | null>;
+  /** Starts a verification under a lease; null where none is due. */
+  claim(tenant: string, place: VersionPlace, lease: Lease): Promise<VersionRecord | null>;
+  /** Ends the verification of this lease; false where another has taken over or the version is gone. */
+  settle(tenant: string, place: VersionPlace, lease: string, problems: readonly FormatProblem[]): Promise<boolean>;
+  /** Gives a verification back, to be taken up again from `at` on. */
+  postpone(tenant: string, place: VersionPlace, lease: string, at: number): Promise<void>;
+  /** Of all tenants, for the sweeper: verifications that nothing is at work on, the longest waiting first. */
+  due(now: number, limit: number): Promise<(AdapterName & VersionPlace)[]>;
+  /** Null where there is none such; `in use` while an alias points there. */
+  remove(tenant: string, place: VersionPlace): Promise<'removed' | 'in use' | null>;
+}
+
+export interface VersionPlace {
+  readonly name: string;
+  readonly version: number;
+}
+
+export interface Lease {
+  readonly id: string;
+  readonly now: number;
+  readonly until: number;
+}
+
+export interface Registered {
+  readonly version: number;
+  readonly status: VersionStatus;
+  readonly created: boolean;
+}
+
+/** A base that is served; it is no tenant's. */
+export interface BaseRecord {
+  readonly digest: string;
+  readonly file: string;
+  readonly name: string;
+  readonly size: number;
+  readonly architecture: Architecture;
+  readonly card: Card;
+  readonly createdAt: number;
+}
+
+export interface BaseStore {
+  list(page: Page<string>): Promise<BaseRecord[]>;
+  find(digest: string): Promise<BaseRecord | null>;
+  /** The operator's first, which `__base__` means. */
+  first(): Promise<BaseRecord | null>;
+  architectures(): Promise<ReadonlyMap<string, Architecture>>;
+  /** False where it is there already, or its file is no longer held. */
+  register(base: Omit<BaseRecord, 'size'>, hold: string): Promise<boolean>;
+}
+
+/** Which files are in the bucket, and which of them may be taken away. */
+export interface FileStore {
+  /** Says that a file is coming and holds it; false while it is being taken away. */
+  hold(
+    digest: string,
+    size: number,
+    hold: { readonly id: string; readonly now: number; readonly until: number },
+  ): Promise<boolean>;
+  release(hold: string): Promise<void>;
+  /** Marks a file that nothing points at and nobody holds; false where it must stay. */
+  mark(digest: string, now: number): Promise<boolean>;
+  /** Forgets a marked file, after it left the bucket. */
+  forget(digest: string): Promise<void>;
+  /** Files that nothing points at and nobody holds. */
+  abandoned(now: number, limit: number): Promise<string[]>;
+}
