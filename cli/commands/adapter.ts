@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import { addAdapterCatalogue } from './adapter-catalogue.ts';
+import { addAdapterCheck } from './adapter-check.ts';
+import { addAdapterInspect } from './adapter-inspect.ts';
+import { addAdapterPush } from './adapter-push.ts';
+
+/** `pdora adapter …`. */
+export function addAdapter(program: Command): void {
+  const adapter = program.command('adapter').description('adapter files, and the adapters of a service');
+  addAdapterCheck(adapter);
+  addAdapterInspect(adapter);
+  addAdapterPush(adapter);
+  addAdapterCatalogue(adapter);
+}
