@@ -37,10 +37,13 @@ export interface SmallModel {
 /** Feature size 12, one block a stage: a window of 32 x 32 x 64 takes about a tenth of a second. */
 const inference = { roi_size: SMALL_WINDOW, overlap: 0.5, blend: 'gaussian' };
 
-/** A valid base, and valid adapters for it: their self-tests hold what their own network answers. */
-export async function smallModel(channels: readonly string[] = ['T1']): Promise<SmallModel> {
+/**
+ * A valid base, and valid adapters for it: their self-tests hold what their own network answers. Another seed is
+ * another base of the same architecture.
+ */
+export async function smallModel(channels: readonly string[] = ['T1'], seed = 1): Promise<SmallModel> {
   const architecture = tinyArchitecture({ depths: [1, 1, 1, 1], in_channels: channels.length });
-  const baseTensors = randomBaseTensors(architecture);
+  const baseTensors = randomBaseTensors(architecture, seed);
   const baseManifest = tinyBaseManifest({ architecture, channels, inference, selftest: selftestOf(2, SMALL_WINDOW) });
   const base = await readBase(writeBase(baseManifest, baseTensors));
   const run = async (adapter: CompiledAdapter | null) => {

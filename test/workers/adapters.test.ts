@@ -192,6 +192,17 @@ describe('deleting', () => {
     expect((await edge('GET', '/v1/adapters/same/file', { key: world.other })).status).toBe(200);
   });
 
+  test('a file that is uploaded while another version of it is deleted stays', async () => {
+    for (let round = 0; round < 5; round++) {
+      const file = adapterFile(`round ${round}`);
+      await push(world.key, 'passing', file);
+      const [kept, gone] = await Promise.all([push(world.other, 'kept', file), remove('/v1/adapters/passing')]);
+      expect([kept.status, gone.status]).toEqual([201, 204]);
+      const reply = await edge('GET', `/v1/adapters/${sha256(file)}/file`, { key: world.other });
+      expect(new Uint8Array(await reply.arrayBuffer())).toEqual(file);
+    }
+  });
+
   test('an adapter takes all along; one of its name later is another, with new numbers and no grants', async () => {
     await env.DB.prepare("INSERT INTO grants VALUES ('acme', 'tumour', '*')").run();
     expect((await remove('/v1/adapters/tumour')).status).toBe(204);

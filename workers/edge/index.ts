@@ -16,6 +16,9 @@ import { tenantRoutes } from './routes/tenants.ts';
 import { verifyWaiting } from './services/adapters/verify.ts';
 import { keepHouse } from './services/files/housekeeping.ts';
 
+/** As in wrangler.toml; every other cron verifies what waits. */
+const HOUSEKEEPING_CRON = '17 * * * *';
+
 const app = routes();
 app.use(prepare, allowOrigins, refuseIdempotencyKey);
 for (const resource of [
@@ -47,9 +50,8 @@ app.notFound(onNotFound(app));
 
 export default {
   fetch: app.fetch,
-  async scheduled(_controller, env, context) {
+  async scheduled({ cron }, env, context) {
     const ports = portsOf(env, context);
-    await verifyWaiting(ports);
-    await keepHouse(ports);
+    await (cron === HOUSEKEEPING_CRON ? keepHouse(ports) : verifyWaiting(ports));
   },
 } satisfies ExportedHandler<Env>;

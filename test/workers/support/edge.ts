@@ -14,11 +14,6 @@ export interface Call {
   readonly signal?: AbortSignal;
 }
 
-/** A reply together with the work that went on after it. */
-export interface Answer extends Response {
-  readonly settled: Promise<void>;
-}
-
 /** Empty D1 and R2 with the tables as the migrations make them. */
 export async function freshState(): Promise<void> {
   await reset();
@@ -61,9 +56,9 @@ export async function edge(method: string, path: string, call: Call = {}): Promi
 }
 
 /** Lets the cron run. */
-export async function cron(): Promise<void> {
+export async function cron(schedule = '* * * * *'): Promise<void> {
   const context = createExecutionContext();
-  const controller = { scheduledTime: Date.now(), cron: '* * * * *', noRetry: () => {} };
+  const controller = { scheduledTime: Date.now(), cron: schedule, noRetry: () => {} };
   await worker.scheduled(controller, env, context);
   await waitOnExecutionContext(context);
 }

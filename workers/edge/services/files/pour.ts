@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ServiceError } from '../../../../schemas/errors.ts';
 import { DIGEST_PREFIX } from '../../store/blob-store.ts';
 
-export type Chunks = AsyncIterable<Uint8Array>;
+type Chunks = AsyncIterable<Uint8Array>;
 
 /** The digest of a body of `size` bytes. Throws `invalid_request` where it is shorter or longer. */
 export function digestOf(chunks: Chunks, size: number): Promise<string> {

@@ -5,7 +5,7 @@ import { hasScope, type Principal } from '../../principal.ts';
 import { hmacHex, randomHex } from '../../secrets.ts';
 import type { KeyRecord } from '../../store/catalogue.ts';
 
-export const KEY_PREFIX = 'pdora_';
+const KEY_PREFIX = 'pdora_';
 const KEY_BYTES = 32;
 const ID_BYTES = 8;
 

@@ -44,7 +44,7 @@ export function baseStore(db: Database): BaseStore {
         db
           .prepare(
             `INSERT INTO bases (digest, file, name, architecture, card, created_at)
-              SELECT ?, digest, ?, ?, ?, ? FROM file_holds WHERE id = ? AND digest = ? ON CONFLICT DO NOTHING`,
+              SELECT ?, digest, ?, ?, ?, ? FROM file_holds WHERE id = ? AND digest = ? AND expires_at > ? ON CONFLICT DO NOTHING`,
           )
           .bind(
             base.digest,
@@ -54,6 +54,7 @@ export function baseStore(db: Database): BaseStore {
             base.createdAt,
             hold,
             base.file,
+            base.createdAt,
           ),
         db.prepare('DELETE FROM file_holds WHERE id = ?').bind(hold),
       ]);

@@ -28,7 +28,7 @@ const PLACE = 'tenant = ? AND adapter = ? AND version = ?';
 export function versionStore(db: Database): VersionStore {
   return {
     async register(tenant, { name, digest, base, card }, hold, now) {
-      const held = 'EXISTS (SELECT 1 FROM file_holds WHERE id = ? AND digest = ?)';
+      const held = 'EXISTS (SELECT 1 FROM file_holds WHERE id = ? AND digest = ? AND expires_at > ?)';
       const bytes = 'tenant = ? AND adapter = ? AND digest = ?';
       const [, , made, , , found] = await db.batch<{ version: number; status: VersionStatus }>([
         db
@@ -36,20 +36,20 @@ export function versionStore(db: Database): VersionStore {
             `INSERT INTO adapters (tenant, name, created_at)
               SELECT id, ?, ? FROM tenants WHERE id = ? AND ${held} ON CONFLICT DO NOTHING`,
           )
-          .bind(name, now, tenant, hold, digest),
+          .bind(name, now, tenant, hold, digest, now),
         db
           .prepare(
             `UPDATE versions SET status = 'verifying', problems = '[]', lease = NULL, lease_until = 0
               WHERE ${bytes} AND status = 'rejected' AND ${held}`,
           )
-          .bind(tenant, name, digest, hold, digest),
+          .bind(tenant, name, digest, hold, digest, now),
         db
           .prepare(
             `INSERT INTO versions (tenant, adapter, version, digest, base, card, status, created_at)
               SELECT tenant, name, next_version, ?, ?, ?, 'verifying', ? FROM adapters
               WHERE tenant = ? AND name = ? AND ${held} ON CONFLICT DO NOTHING`,
           )
-          .bind(digest, base, JSON.stringify(card), now, tenant, name, hold, digest),
+          .bind(digest, base, JSON.stringify(card), now, tenant, name, hold, digest, now),
         db
           .prepare(
             `UPDATE adapters SET next_version = max(next_version, 1 + (
