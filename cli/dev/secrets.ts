@@ -6,7 +6,7 @@ import { CliError } from '../failure.ts';
 import { writeAtomically } from '../output.ts';
 
 const secretsSchema = z.object({
-  adminKey: z.string().min(16),
+  adminKey: z.string().min(1),
   keyPepper: z.string().min(16),
   grantSecret: z.string().min(16),
   runnerToken: z.string().min(16),

@@ -24,14 +24,8 @@ export function readDevSettings(env: NodeJS.ProcessEnv): DevSettings {
   if (settings.port === settings.runnerPort) {
     throw new CliError('settings', `PDORA_PORT and PDORA_RUNNER_PORT are both ${settings.port}`);
   }
-  if (settings.adminKey !== null && settings.adminKey.length < ADMIN_KEY_MIN_CHARACTERS) {
-    throw new CliError('settings', `PDORA_ADMIN_KEY needs ${ADMIN_KEY_MIN_CHARACTERS} characters or more`);
-  }
   return settings;
 }
-
-/** As the edge asks for. */
-const ADMIN_KEY_MIN_CHARACTERS = 16;
 
 function portOf(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {
   const text = env[name] || String(otherwise);

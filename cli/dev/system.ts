@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { healthSchema } from '../../schemas/api.ts';
 import { Client } from '../client.ts';
 import { pushBase } from '../commands/base.ts';
 import { CliError } from '../failure.ts';
@@ -90,7 +91,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     edge.start();
     const admin = new Client(url, secrets.adminKey);
     const until = AbortSignal.any([signal, AbortSignal.timeout(START_MOST_MS)]);
-    await untilServed(admin, until);
+    await untilRunnerReady(admin, until);
     const { digest } = await pushBase(admin, base);
     return { url, admin, baseDigest: digest, stop };
   } catch (error) {
@@ -100,13 +101,14 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
-/** Asks the edge for its health until a runner is ready behind it. */
-async function untilServed(client: Client, signal: AbortSignal): Promise<void> {
+/** Asks the edge for its health until a runner is ready behind it; the base, which health asks for too, comes next. */
+async function untilRunnerReady(client: Client, signal: AbortSignal): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
-    // Nothing listens at first; then 503 says that there is no runner yet.
+    // Nothing listens at first.
     const reply = await fetch(new URL('/healthz', client.url), { signal }).catch(() => null);
-    if (reply?.ok) return;
+    const health = healthSchema.safeParse(await reply?.json().catch(() => null));
+    if (health.success && health.data.runners.ready > 0) return;
     await sleep(POLL_MS, undefined, { signal });
   }
 }

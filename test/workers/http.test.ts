@@ -21,6 +21,13 @@ describe('health', () => {
     expect(reply.status).toBe(503);
     expect(await reply.json()).toEqual({ status: 'degraded', runners: { ready: 0, total: 1 } });
   });
+
+  test('without a base there is nothing to serve', async () => {
+    await env.DB.prepare('DELETE FROM bases').run();
+    const reply = await edge('GET', '/healthz');
+    expect(reply.status).toBe(503);
+    expect(await reply.json()).toEqual({ status: 'degraded', runners: { ready: 1, total: 1 } });
+  });
 });
 
 describe('every reply is told apart and every error is a problem document', () => {

@@ -3,7 +3,8 @@ import { z } from 'zod';
 const secret = z.string().min(16, 'expected a secret of 16 characters or more');
 
 const settingsSchema = z.object({
-  ADMIN_KEY: secret,
+  // Chosen by the operator, who may type it.
+  ADMIN_KEY: z.string().min(1),
   KEY_PEPPER: secret,
   GRANT_SECRET: secret,
   RUNNER_TOKEN: secret,

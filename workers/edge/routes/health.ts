@@ -8,17 +8,20 @@ const health = { 'application/json': { schema: healthSchema } };
 const show = createRoute({
   method: 'get',
   path: '/healthz',
-  summary: 'Whether a runner is there to serve',
+  summary: 'Whether a runner and a base are there to serve',
   tags: ['service'],
   ...everyone,
   responses: {
-    200: { description: 'A runner is ready', content: health },
-    503: { description: 'None is', content: health },
+    200: { description: 'A runner is ready, and there is a base', content: health },
+    503: { description: 'One of them is missing', content: health },
     ...errors('internal'),
   },
 });
 
 export const healthRoutes = routes().openapi(show, async (c) => {
-  const runners = await c.get('ports').runner.status();
-  return runners.ready > 0 ? c.json({ status: 'ok', runners }, 200) : c.json({ status: 'degraded', runners }, 503);
+  const { runner, catalogue } = c.get('ports');
+  const [runners, base] = await Promise.all([runner.status(), catalogue.bases.first()]);
+  return runners.ready > 0 && base !== null
+    ? c.json({ status: 'ok', runners }, 200)
+    : c.json({ status: 'degraded', runners }, 503);
 });
