@@ -1,0 +1,106 @@
+"""`pdora-train base|adapter --config FILE`: train, store, and measure the stored file on the test cases."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import torch
+from monai.utils import set_determinism
+from tqdm import tqdm
+
+from pdora.attach import attach
+from pdora.config import Config, read_config
+from pdora.files import Adapter, Base, load_base, save_adapter, save_base
+from pdora.network import build_network, new_head
+from pdora.predict import dice, predict
+from pdora.selftest import selftest_miss
+from pdora.train import train
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="pdora-train", description=__doc__)
+    parser.add_argument("kind", choices=("base", "adapter"))
+    parser.add_argument("--config", required=True, type=Path, help="YAML file")
+    parser.add_argument("--data", type=Path, help="folder of the cases, instead of data.folder")
+    parser.add_argument("--out", type=Path, help="file to write (default: NAME.safetensors)")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from OUT's checkpoint (.checkpoint.pt beside it)"
+    )
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    given = parser.parse_args(arguments)
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    try:
+        config = read_config(given.config, given.kind, given.data)
+        out = given.out or Path(f"{config.task.name}.safetensors")
+        stored = run(config, out, resume=given.resume)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"pdora-train: {error}", file=sys.stderr)
+        return 1
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB" + (f", {stored.digest}" if isinstance(stored, Base) else ""))
+    return 0
+
+
+def run(config: Config, out: Path, *, resume: bool = False) -> Base | Adapter:
+    """Train what the config describes and write it to `out`, with Dice on the test cases in its provenance."""
+    set_determinism(config.seed)
+    checkpoint = out.with_suffix(".checkpoint.pt")
+    if config.architecture is not None:
+        model = build_network(config.architecture)
+        train(model, config, checkpoint, resume=resume)
+        save = {"architecture": config.architecture}
+        first: Base | Adapter = save_base(model, out, task=config.task, dtype=config.dtype, **save)
+        return save_base(
+            model, out, task=config.task, dtype=config.dtype, provenance=_provenance(config, first), **save
+        )
+    base = load_base(config.base)
+    if (miss := selftest_miss(base.model, base.architecture.in_channels, base.manifest["selftest"])) > 1:
+        raise ValueError(f"{config.base}: the self-test misses, {miss:.1f} times over its tolerance")
+    model = attach(
+        new_head(load_base(config.base).model, config.task.classes),
+        method=config.method.name,
+        rank=config.method.rank,
+        targets=config.method.targets,
+        train=config.method.train,
+        **config.method.options,
+    )
+    train(model, config, checkpoint, resume=resume)
+    first = save_adapter(model, out, base=base, task=config.task, dtype=config.dtype)
+    provenance = _provenance(config, first)
+    return save_adapter(model, out, base=base, task=config.task, dtype=config.dtype, provenance=provenance)
+
+
+def measure(config: Config, stored: Base | Adapter) -> list[dict[str, Any]]:
+    """Dice of every label on every test case, on the input's grid, of the network as stored."""
+    scores: dict[str, dict[str, float]] = {label["name"]: {} for label in config.task.labels[1:]}
+    for case in tqdm(config.data.test, desc="testing", unit="case"):
+        images, label_file = config.data.files(case)
+        found = predict(stored.model, stored.task, images)
+        truth = np.asarray(nibabel.load(label_file).dataobj)
+        for label in config.task.labels[1:]:
+            scores[label["name"]][case] = round(dice(found, truth, label["value"]), 4)
+    return [
+        {"name": "Dice", "label": label, "mean": round(float(np.mean(list(cases.values()))), 4), "cases": cases}
+        for label, cases in scores.items()
+        if cases
+    ]
+
+
+def _provenance(config: Config, stored: Base | Adapter) -> dict[str, Any]:
+    metrics = measure(config, stored)
+    for metric in metrics:
+        print(f"test Dice {metric['label']}: mean {metric['mean']:.3f}, lowest {min(metric['cases'].values()):.3f}")
+    data = config.data
+    return {
+        "trainer": f"pdora {version('pdora')}, torch {torch.__version__.split('+')[0]}, monai {version('monai')}",
+        "seed": config.seed,
+        "steps": config.training.steps,
+        "datasets": [{"name": data.source, "train": data.train, "validation": data.validation, "test": data.test}],
+        "metrics": metrics,
+    }
