@@ -56,9 +56,10 @@ const SILENT: SessionLog = { info() {}, warn() {} };
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { basePath, threads, providers = ['cpu'], log = SILENT } = options;
   const base = await loadBase(basePath);
-  const host = new SessionHost({ providers, threads, log });
+  const memoryBytes = defaultMemoryBytes();
+  const host = new SessionHost({ providers, threads, memoryBytes, log });
   const volumes = new VolumePool(1);
-  const segmenter = new Segmenter({ network: host, volumes, memoryBytes: defaultMemoryBytes(), windows: null });
+  const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows: null });
   const close = async () => void (await Promise.all([host.close(), volumes.close()]));
 
   async function selftest(adapter: CompiledAdapter | null): Promise<FormatProblem[]> {

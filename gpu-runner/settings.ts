@@ -65,7 +65,7 @@ export interface Settings {
   readonly windows: readonly (readonly [number, number, number])[] | null;
   /** Requests that wait or run at a time. */
   readonly queueLimit: number;
-  /** For the volumes of all runs together. */
+  /** For the volumes of all runs together, and as much again for the network's windows. */
   readonly memoryBytes: number;
   readonly logLevel: string;
 }

@@ -9,6 +9,7 @@ import { Semaphore } from './semaphore.ts';
 import type { NetworkRunner } from './session-types.ts';
 import type { VolumePool, VolumeThread } from './volume-pool.ts';
 import type { Output, Task } from './volume-work.ts';
+import { checkWindowMemory } from './window-memory.ts';
 
 export interface SegmentRequest {
   readonly runId: string;
@@ -38,7 +39,7 @@ export interface Segmented {
 export interface SegmenterOptions {
   readonly network: NetworkRunner;
   readonly volumes: VolumePool;
-  /** For all volumes together; a run that needs more alone is refused. */
+  /** For all volumes together, and as much for a window; a run that needs more alone is refused. */
   readonly memoryBytes: number;
   readonly windows: AllowedWindows;
 }
@@ -60,7 +61,7 @@ export class Segmenter {
   async segment(request: SegmentRequest): Promise<Segmented> {
     const { base, adapter, images, signal } = request;
     const task = adapter?.manifest ?? base.manifest;
-    this.checkWindow(task, adapter);
+    this.checkWindow(base, adapter);
     const files = matchChannels(images, task.channels);
     const clock = new PhaseClock();
     try {
@@ -73,13 +74,17 @@ export class Segmenter {
     }
   }
 
-  /** Throws where the window of an adapter, or of the base alone, is not one that the operator lets run. */
-  checkWindow(task: Task, adapter: CompiledAdapter | null): void {
-    const roi = task.inference.roi_size;
-    if (isAllowedWindow(roi, this.#options.windows)) return;
-    const message = `The window ${roi.join(' x ')} is not one that this service runs.`;
-    const problem = { code: 'manifest', path: 'manifest.inference.roi_size', message } as const;
-    throw new ServiceError(adapter === null ? 'invalid_base' : 'invalid_adapter', message, { problems: [problem] });
+  /** Throws where the window of an adapter, or of the base alone, is not one that the operator lets run or is too large. */
+  checkWindow(base: Base, adapter: CompiledAdapter | null): void {
+    const window = (adapter ?? base).manifest.inference.roi_size;
+    const code = adapter === null ? 'invalid_base' : 'invalid_adapter';
+    const path = 'manifest.inference.roi_size';
+    if (!isAllowedWindow(window, this.#options.windows)) {
+      const message = `The window ${window.join(' x ')} is not one that this service runs.`;
+      throw new ServiceError(code, message, { problems: [{ code: 'manifest', path, message }] });
+    }
+    const { architecture } = base.manifest;
+    checkWindowMemory({ architecture, window }, this.#options.memoryBytes, { code, path });
   }
 
   async #segmentOn(

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { findProvider, openSession } from './onnx-session.ts';
+import { findProvider, openSession, type SessionSpec } from './onnx-session.ts';
 import type { ChildSettings, FromChild, ToChild } from './session-messages.ts';
 import { SessionPool } from './session-pool.ts';
 import { SessionWorker } from './session-worker.ts';
@@ -19,7 +19,7 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
 async function start(settings: ChildSettings): Promise<SessionWorker | null> {
-  const { providers, threads, maxSessions, weightsDirectory } = settings;
+  const { providers, threads, maxSessions, memoryBytes, weightsDirectory } = settings;
   process.on('disconnect', () => {
     rmSync(weightsDirectory, { recursive: true, force: true });
     process.exit();
@@ -30,7 +30,8 @@ async function start(settings: ChildSettings): Promise<SessionWorker | null> {
     return null;
   }
   send({ type: 'ready', provider, refused });
-  const pool = new SessionPool(maxSessions, async (spec) => await openSession(spec, provider, threads));
+  const open = async (spec: SessionSpec) => await openSession(spec, provider, threads);
+  const pool = new SessionPool({ max: maxSessions, memoryBytes }, open);
   return new SessionWorker(pool, send);
 }
 

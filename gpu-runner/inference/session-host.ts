@@ -4,6 +4,7 @@ import { BaseWeights, type RegistrableBase } from './base-weights.ts';
 import { ChildKeeper, type SessionLog } from './child-keeper.ts';
 import type { RunReply } from './session-messages.ts';
 import type { NetworkRunner, Provider, RunOptions, RunRequest, RunResult, WindowRequest } from './session-types.ts';
+import { checkWindowMemory } from './window-memory.ts';
 
 export type { SessionLog } from './child-keeper.ts';
 export type * from './session-types.ts';
@@ -15,6 +16,8 @@ export interface SessionHostOptions {
   readonly threads?: number | undefined;
   /** Sessions kept ready, each with the memory that a window takes. */
   readonly maxSessions?: number | undefined;
+  /** For the windows of those sessions together; one that needs more alone is refused. Left out, there is no limit. */
+  readonly memoryBytes?: number | undefined;
   /** A child that has a run and is silent for so long is killed. */
   readonly stallSeconds?: number | undefined;
   readonly log: SessionLog;
@@ -44,6 +47,7 @@ export class SessionHost implements NetworkRunner {
   readonly #weights = new BaseWeights();
   readonly #keeper: ChildKeeper;
   readonly #stallMilliseconds: number;
+  readonly #memoryBytes: number;
   readonly #log: SessionLog;
   readonly #queue: Pending[] = [];
   #current: Pending | null = null;
@@ -51,8 +55,11 @@ export class SessionHost implements NetworkRunner {
   #nextId = 1;
   #closed = false;
 
-  constructor({ providers, threads = 0, maxSessions = MAX_SESSIONS, stallSeconds, log }: SessionHostOptions) {
+  constructor(options: SessionHostOptions) {
+    const { providers, threads = 0, maxSessions = MAX_SESSIONS, stallSeconds, log } = options;
+    const { memoryBytes = Number.POSITIVE_INFINITY } = options;
     this.#stallMilliseconds = 1000 * (stallSeconds ?? STALL_SECONDS);
+    this.#memoryBytes = memoryBytes;
     this.#log = log;
     const events = {
       onReady: () => this.#next(),
@@ -61,7 +68,7 @@ export class SessionHost implements NetworkRunner {
       onGivenUp: (error: ServiceError) => this.#rejectWaiting(error),
     };
     const bases = () => this.#weights.all.values();
-    const settings = { providers, threads, maxSessions, weightsDirectory: this.#weights.directory };
+    const settings = { providers, threads, maxSessions, memoryBytes, weightsDirectory: this.#weights.directory };
     this.#keeper = new ChildKeeper(settings, bases, events, log);
   }
 
@@ -98,13 +105,14 @@ export class SessionHost implements NetworkRunner {
   /**
    * Takes a volume through the network. Rejects with `cancelled` (or the signal's own `ServiceError`) at once when the
    * signal is aborted, while the device is free after the window it is in; with `runner_unavailable` when the child dies
-   * under the run; with `channel_mismatch`, `invalid_volume` or `invalid_adapter` for what cannot be fed.
+   * under the run; with `channel_mismatch`, `invalid_volume` or `invalid_adapter` for what cannot be fed, and
+   * `invalid_adapter` or, without one, `invalid_base` for a window that takes more memory than there is.
    */
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
     const { signal } = options;
     if (this.#closed) throw stopping();
     if (signal?.aborted === true) throw cancellation(signal);
-    if (!this.#weights.all.has(request.base)) throw new Error(`the base ${request.base} is not registered`);
+    this.#checkWindow(request);
     const { promise, resolve, reject } = Promise.withResolvers<RunResult>();
     const pending: Pending = {
       id: this.#nextId++,
@@ -144,6 +152,18 @@ export class SessionHost implements NetworkRunner {
       shape: window,
     });
     return logits;
+  }
+
+  /** The window of a run is checked before; that of a self-test comes here as it is. */
+  #checkWindow({ base, window, adapter }: RunRequest): void {
+    const registered = this.#weights.all.get(base);
+    if (registered === undefined) throw new Error(`the base ${base} is not registered`);
+    const { architecture } = registered;
+    const fault = {
+      code: adapter === null ? 'invalid_base' : 'invalid_adapter',
+      path: 'manifest.selftest.roi_size',
+    } as const;
+    checkWindowMemory({ architecture, window }, this.#memoryBytes, fault);
   }
 
   /** Ends the child and rejects what is left with `runner_unavailable`. */

@@ -15,6 +15,8 @@ export interface ChildSettings {
   /** Threads of one session; 0 lets onnxruntime decide. */
   readonly threads: number;
   readonly maxSessions: number;
+  /** For the windows of those sessions together. */
+  readonly memoryBytes: number;
   /** Removed by a child that outlives its parent. */
   readonly weightsDirectory: string;
 }

@@ -33,8 +33,8 @@ async function verifyAdapter(services: Services, call: Call, digest: string, run
   return await collect(digest, 'invalid_adapter', async () => {
     const model = await acquireModel(services, call, run);
     try {
-      const { adapter } = model;
-      if (adapter !== null) services.segmenter.checkWindow(adapter.manifest, adapter);
+      const { base, adapter } = model;
+      services.segmenter.checkWindow(base, adapter);
       return { digest, problems: [], warnings: adapter?.warnings ?? [] };
     } finally {
       model.release();

@@ -37,7 +37,7 @@ describe('what a runner refuses', () => {
 
   beforeAll(async () => {
     [test, model] = await Promise.all([
-      startTestRunner({ PDORA_MEMORY_MB: '64', PDORA_WINDOWS: '32x32x64, 64x64x64' }),
+      startTestRunner({ PDORA_MEMORY_MB: '256', PDORA_WINDOWS: '32x32x64, 64x64x64' }),
       smallModel(['T1', 'T2']),
     ]);
     adapter = await model.adapter();

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { SECRETS } from './edge.ts';
+
+const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+export interface RunnerProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** At once, as a machine that fails. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface RunnerOptions {
+  readonly port: number;
+  readonly edgeUrl: string;
+  readonly cacheDirectory: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** The runner as a process of its own, ready to serve; it has no base but those it fetches from the edge. */
+export async function startRunner(options: RunnerOptions): Promise<RunnerProcess> {
+  const child = spawn(process.execPath, ['gpu-runner/main.ts'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      PATH: process.env['PATH'],
+      PDORA_RUNNER_PORT: String(options.port),
+      PDORA_RUNNER_TOKEN: SECRETS.RUNNER_TOKEN,
+      PDORA_EDGE_URL: options.edgeUrl,
+      PDORA_CACHE_DIR: options.cacheDirectory,
+      PDORA_PROVIDERS: 'cpu',
+      PDORA_THREADS: '2',
+      ...options.environment,
+    },
+  });
+  const url = `http://127.0.0.1:${options.port}`;
+  try {
+    await untilReady(child, url);
+  } catch (error) {
+    await end(child, 'SIGKILL');
+    throw error;
+  }
+  return {
+    url,
+    pid: child.pid ?? 0,
+    kill: () => end(child, 'SIGKILL'),
+    stop: () => end(child, 'SIGTERM'),
+  };
+}
+
+/** A port that nothing listens on now, for what must know its address before it starts. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function untilReady(child: ChildProcess, url: string): Promise<void> {
+  const late = Date.now() + READY_TIMEOUT_MS;
+  while (Date.now() < late) {
+    if (child.exitCode !== null) throw new Error(`the runner ended with ${child.exitCode}`);
+    const reply = await fetch(`${url}/readyz`).catch(() => null);
+    if (reply?.ok === true) return;
+    await wait(100);
+  }
+  throw new Error('the runner is not ready');
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}
