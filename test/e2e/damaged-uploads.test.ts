@@ -154,7 +154,7 @@ describe('a thousand damaged adapter files', () => {
     const [before, after] = [memory[0], memory.at(-1)];
     if (before === undefined || after === undefined) throw new Error('nothing was measured');
     for (const name of ['runner', 'child', 'workerd'] as const) {
-      console.log(JSON.stringify(memory)); expect(after[name] - before[name], `${name}: ${JSON.stringify(memory)}`).toBeLessThan(GROWTH_MAX_MIB[name]);
+      expect(after[name] - before[name], `${name}: ${JSON.stringify(memory)}`).toBeLessThan(GROWTH_MAX_MIB[name]);
     }
   });
 });
