@@ -1,5 +1,5 @@
 import type { AdapterRecord, AdapterStore, ModelRecord } from '../catalogue.ts';
-import type { Database } from './catalogue.ts';
+import type { Database } from './database.ts';
 import { mayUse, visibleAdapters } from './visible.ts';
 
 interface AdapterRow {

@@ -1,6 +1,6 @@
 import { architectureSchema } from '../../../../schemas/architecture.ts';
 import type { BaseRecord, BaseStore } from '../catalogue.ts';
-import type { Database } from './catalogue.ts';
+import type { Database } from './database.ts';
 import { parseCard } from './json.ts';
 
 interface BaseRow {

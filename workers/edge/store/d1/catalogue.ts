@@ -6,9 +6,6 @@ import { keyStore } from './keys.ts';
 import { tenantStore } from './tenants.ts';
 import { versionStore } from './versions.ts';
 
-/** What the stores need of D1; a session has it too. */
-export type Database = Pick<D1DatabaseSession, 'prepare' | 'batch'>;
-
 /** The catalogue in D1. Everything asks the primary: a key that was revoked on it may not work on a replica. */
 export function d1Catalogue(d1: D1Database): Catalogue {
   const db = d1.withSession('first-primary');

@@ -1,5 +1,5 @@
 import type { FileStore } from '../catalogue.ts';
-import type { Database } from './catalogue.ts';
+import type { Database } from './database.ts';
 
 /**
  * A file is safe to take away when nothing points at it and nobody holds it. Both are asked in the statement that sets

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { scopeSchema } from '../../../../schemas/api.ts';
 import type { KeyRecord, KeyStore } from '../catalogue.ts';
-import type { Database } from './catalogue.ts';
+import type { Database } from './database.ts';
 
 interface KeyRow {
   tenant: string;

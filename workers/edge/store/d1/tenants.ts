@@ -1,5 +1,5 @@
 import type { TenantStore } from '../catalogue.ts';
-import type { Database } from './catalogue.ts';
+import type { Database } from './database.ts';
 
 export function tenantStore(db: Database): TenantStore {
   return {

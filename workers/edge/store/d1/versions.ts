@@ -1,7 +1,7 @@
 import type { VersionStatus } from '../../../../schemas/api.ts';
 import type { Selector } from '../../../../schemas/names.ts';
 import type { AdapterName, VersionPlace, VersionRecord, VersionStore } from '../catalogue.ts';
-import type { Database } from './catalogue.ts';
+import type { Database } from './database.ts';
 import { parseCard, problemsSchema } from './json.ts';
 import { mayUse } from './visible.ts';
 
