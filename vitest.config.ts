@@ -18,7 +18,11 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest(workerUnderTest)],
-        test: { name: 'workers', include: ['test/workers/**/*.test.ts', 'test/schemas/**/*.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'workers',
+          include: ['test/workers/**/*.test.ts', 'test/schemas/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
       },
       {
         test: {
