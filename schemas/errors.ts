@@ -26,6 +26,7 @@ export const ERROR_STATUS = {
   bad_runner_reply: 502,
   runner_busy: 503,
   runner_unavailable: 503,
+  storage_unavailable: 503,
   deadline_exceeded: 504,
 } as const;
 
@@ -63,6 +64,7 @@ export const ERROR_TITLE: Readonly<Record<ErrorCode, string>> = {
   bad_runner_reply: 'The runner answered wrongly',
   runner_busy: 'Every runner is busy',
   runner_unavailable: 'No runner is available',
+  storage_unavailable: 'The storage does not answer',
   deadline_exceeded: 'Over the deadline',
 };
 

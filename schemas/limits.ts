@@ -6,6 +6,8 @@
 /** Files and bodies. MB are 10^6 bytes, MiB 2^20, as the contract says them. */
 export const DIRECT_BODY_MAX_BYTES = 95_000_000;
 export const UPLOAD_MAX_BYTES = 512_000_000;
+/** Of an upload's parts but the last: a multiple of what R2 asks for, below a direct body. */
+export const UPLOAD_PART_BYTES = 50 * 2 ** 20;
 export const ADAPTER_MAX_BYTES = 256 * 2 ** 20;
 /** A feature size of 96 in F32 needs 947 MiB. */
 export const BASE_MAX_BYTES = 2 ** 30;
@@ -48,6 +50,13 @@ export const DEADLINE_ASYNC_DEFAULT_SECONDS = 3600;
 export const DEADLINE_ASYNC_MAX_SECONDS = 86_400;
 export const GRANT_SECONDS = 300;
 export const RESULT_KEPT_SECONDS = 86_400;
+/** An upload, from its start. */
+export const UPLOAD_KEPT_SECONDS = 86_400;
+/** The row of an ended job, without its input and result. */
+export const JOB_KEPT_SECONDS = 30 * 86_400;
+export const IDEMPOTENCY_KEPT_SECONDS = 86_400;
+/** Between the last use of a file and its collection: longer than any run that may still fetch it. */
+export const FILE_GRACE_SECONDS = 3_600;
 
 /** Lists. */
 export const PAGE_DEFAULT_ITEMS = 50;

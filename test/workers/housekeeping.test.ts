@@ -14,7 +14,9 @@ const left = sha256(new Uint8Array(9));
 /** A file that an upload put and then came no further. */
 async function leaveBehind(holdUntil: number | null, markedAt: number | null = null): Promise<void> {
   await env.BLOBS.put(`blobs/${hex(left)}`, new Uint8Array(9));
-  await env.DB.prepare('INSERT INTO files VALUES (?, 9, ?, 1)').bind(left, markedAt).run();
+  await env.DB.prepare('INSERT INTO files (digest, size, deleting_at, created_at) VALUES (?, 9, ?, 1)')
+    .bind(left, markedAt)
+    .run();
   if (holdUntil !== null) await env.DB.prepare("INSERT INTO file_holds VALUES ('h', ?, ?)").bind(left, holdUntil).run();
 }
 
@@ -41,18 +43,20 @@ test('what another is just taking away is left to it, and finished where it neve
   await leaveBehind(null, Date.now());
   await housekeeping();
   expect(await isThere()).toBe(true);
-  await env.DB.prepare('UPDATE files SET marked_at = 1 WHERE marked_at IS NOT NULL').run();
+  await env.DB.prepare('UPDATE files SET deleting_at = 1 WHERE deleting_at IS NOT NULL').run();
   await housekeeping();
   expect(await isThere()).toBe(false);
 });
 
 test('an upload that meets the mark waits, and puts the file again', async () => {
   const file = adapterFile();
-  await env.DB.prepare('INSERT INTO files VALUES (?, ?, ?, 1)').bind(sha256(file), file.byteLength, Date.now()).run();
+  await env.DB.prepare('INSERT INTO files (digest, size, deleting_at, created_at) VALUES (?, ?, ?, 1)')
+    .bind(sha256(file), file.byteLength, Date.now())
+    .run();
   const pushed = push(world.key, 'tumour', file);
   await scheduler.wait(300);
   expect((await stored()).rows).toMatchObject({ versions: 0 });
-  await env.DB.prepare('DELETE FROM files WHERE marked_at IS NOT NULL').run();
+  await env.DB.prepare('DELETE FROM files WHERE deleting_at IS NOT NULL').run();
   expect((await pushed).status).toBe(201);
   const reply = await edge('GET', '/v1/adapters/tumour/file', { key: world.key });
   expect(new Uint8Array(await reply.arrayBuffer())).toEqual(file);

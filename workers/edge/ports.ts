@@ -11,17 +11,24 @@ export interface Ports {
   readonly blobs: BlobStore;
   readonly runner: RunnerClient;
   readonly settings: Settings;
+  /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
+  readonly requestId: string;
   now(): number;
   /** Work that goes on after the reply. */
   later(work: Promise<unknown>): void;
 }
 
 /** Wires the ports of one request from the Worker's bindings. */
-export function portsOf(env: Env, context: Pick<ExecutionContext, 'waitUntil'>): Ports {
+export function portsOf(
+  env: Env,
+  context: Pick<ExecutionContext, 'waitUntil'>,
+  requestId: string = crypto.randomUUID(),
+): Ports {
   const settings = readSettings(env);
   const { RUNNER: vpc } = env;
   return {
     settings,
+    requestId,
     catalogue: d1Catalogue(env.DB),
     blobs: r2BlobStore(env.BLOBS),
     runner: new HttpRunnerClient({

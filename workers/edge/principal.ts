@@ -6,11 +6,21 @@ import type { AdapterName, Viewer } from './store/catalogue.ts';
 /** Who calls: the operator with the admin key, or a tenant with one of its keys. */
 export type Principal =
   | { readonly kind: 'operator' }
-  | { readonly kind: 'tenant'; readonly tenant: string; readonly scopes: readonly Scope[] };
+  | { readonly kind: 'tenant'; readonly tenant: string; readonly keyId: string; readonly scopes: readonly Scope[] };
 
 /** The operator may do everything. */
 export function hasScope(principal: Principal, scope: Scope): boolean {
   return principal.kind === 'operator' || principal.scopes.includes(scope);
+}
+
+/** As the audit names who acts. */
+export function actorOf(principal: Principal): string {
+  return principal.kind === 'operator' ? 'operator' : `key:${principal.keyId}`;
+}
+
+/** Whose things the caller makes: its tenant's, or the operator's own (null). */
+export function ownerOf(principal: Principal): string | null {
+  return principal.kind === 'operator' ? null : principal.tenant;
 }
 
 export function viewerOf(principal: Principal): Viewer {

@@ -28,7 +28,7 @@ export const prepare = createMiddleware<EdgeEnv>(async (c, next) => {
   const requestId = crypto.randomUUID();
   c.set('requestId', requestId);
   c.header('x-request-id', requestId);
-  c.set('ports', portsOf(c.env, c.executionCtx));
+  c.set('ports', portsOf(c.env, c.executionCtx, requestId));
   await next();
 });
 

@@ -17,13 +17,17 @@ CREATE TABLE keys (
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
--- A file in R2, written here before it is put there. `marked_at` is set while it is being taken away.
+-- A file in R2, written here before it is put there. `unused_since` is set when the last thing that pointed at it went:
+-- a grace time later it may be taken away, and `deleting_at` is set while that happens.
 CREATE TABLE files (
   digest TEXT PRIMARY KEY,
   size INTEGER NOT NULL,
-  marked_at INTEGER,
+  unused_since INTEGER,
+  deleting_at INTEGER,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX files_unused ON files (unused_since) WHERE unused_since IS NOT NULL;
 
 -- An upload on its way: a file that is held is not taken away although nothing points at it yet.
 CREATE TABLE file_holds (

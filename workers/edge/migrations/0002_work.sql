@@ -1,4 +1,5 @@
--- What asynchronous work, uploads in parts and quotas stand on. Times are milliseconds since 1970.
+-- Uploads in parts, asynchronous segmentations, limits and the audit. Times are milliseconds since 1970. Where a tenant
+-- is NULL, the thing is the operator's.
 
 -- What a tenant may use; a missing row, or a missing number, is the operator's default.
 CREATE TABLE quotas (
@@ -9,42 +10,125 @@ CREATE TABLE quotas (
   requests_per_minute INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- A body on its way in parts, then whole under `staging/<id>` until something is made of it.
+-- A body on its way in parts, then whole under `uploads/<id>` until it expires. `key` asked for it: with that key gone,
+-- no further part is taken. `multipart` is R2's name for it.
 CREATE TABLE uploads (
-  tenant TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-  id TEXT NOT NULL,
+  id TEXT PRIMARY KEY,
+  tenant TEXT REFERENCES tenants (id) ON DELETE CASCADE,
+  key TEXT,
   size INTEGER NOT NULL,
   digest TEXT NOT NULL,
-  multipart TEXT,
+  multipart TEXT NOT NULL,
   completed_at INTEGER,
   created_at INTEGER NOT NULL,
-  expires_at INTEGER NOT NULL,
-  PRIMARY KEY (tenant, id)
+  expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX uploads_of_tenant ON uploads (tenant);
 CREATE INDEX uploads_by_expiry ON uploads (expires_at);
 
--- The truth about an asynchronous segmentation. `adapter` and `base` are the digests resolved when it was taken in; the
--- result is `results/<id>/<attempt>` of the attempt that ended it. `lease` names the attempt under way until `lease_until`.
+CREATE TABLE upload_parts (
+  upload TEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
+  part INTEGER NOT NULL,
+  etag TEXT NOT NULL,
+  PRIMARY KEY (upload, part)
+) STRICT, WITHOUT ROWID;
+
+-- The truth about an asynchronous segmentation. The adapter was resolved when it was taken in; `adapter` and `base` are
+-- digests, and a NULL adapter means the base alone. `lease` names the attempt under way until `lease_until`; while it is
+-- queued, `lease_until` is when a message for it is due again. `attempt` counts every attempt, so that none writes where
+-- another did; `failures` counts those whose runner was lost. The result is `results/<id>/<attempt>`.
 CREATE TABLE jobs (
-  tenant TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-  id TEXT NOT NULL,
+  id TEXT PRIMARY KEY,
+  tenant TEXT REFERENCES tenants (id) ON DELETE CASCADE,
+  actor TEXT NOT NULL,
+  request TEXT NOT NULL,
   adapter TEXT,
+  adapter_tenant TEXT,
+  adapter_name TEXT,
+  adapter_version INTEGER,
   base TEXT NOT NULL REFERENCES bases (digest),
-  request TEXT NOT NULL CHECK (json_valid(request)),
+  output TEXT NOT NULL CHECK (output IN ('labels', 'probabilities')),
+  input TEXT NOT NULL CHECK (json_valid(input)),
+  input_bytes INTEGER NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
   progress REAL NOT NULL DEFAULT 0,
   attempt INTEGER NOT NULL DEFAULT 0,
+  failures INTEGER NOT NULL DEFAULT 0,
   lease TEXT,
   lease_until INTEGER NOT NULL DEFAULT 0,
+  runner TEXT,
   problem TEXT CHECK (problem IS NULL OR json_valid(problem)),
+  result_bytes INTEGER,
+  voxels INTEGER,
+  server_timing TEXT,
   created_at INTEGER NOT NULL,
   deadline_at INTEGER NOT NULL,
+  started_at INTEGER,
   ended_at INTEGER,
-  expires_at INTEGER,
-  PRIMARY KEY (tenant, id)
+  result_until INTEGER
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX jobs_by_age ON jobs (tenant, created_at);
-CREATE INDEX jobs_to_sweep ON jobs (lease_until) WHERE status IN ('queued', 'running');
-CREATE INDEX jobs_by_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX jobs_by_age ON jobs (tenant, created_at, id);
+CREATE INDEX jobs_open ON jobs (lease_until) WHERE status IN ('queued', 'running');
+CREATE INDEX jobs_open_of_tenant ON jobs (tenant, created_at) WHERE status IN ('queued', 'running');
+CREATE INDEX jobs_with_result ON jobs (result_until) WHERE result_until IS NOT NULL;
+CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
+
+-- The uploads that a job reads, which do not expire before it has ended.
+CREATE TABLE job_inputs (
+  job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  upload TEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
+  PRIMARY KEY (job, upload)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX job_inputs_of_upload ON job_inputs (upload);
+
+-- `resource` is the id that the call was to make; the call is done once that is there. `owner` is a tenant, or empty for
+-- the operator. `lease_until` is when a call that broke off may be taken over.
+CREATE TABLE idempotency (
+  owner TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  lease_until INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+
+-- Who did what, never of whom. `outcome` is `ok` or the code of the problem; `request` is the id on the reply.
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant TEXT,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  adapter TEXT,
+  base TEXT,
+  voxels INTEGER,
+  outcome TEXT NOT NULL,
+  request TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX audit_of_tenant ON audit (tenant, id);
+
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+  SELECT RAISE(ABORT, 'the audit is append-only');
+END;
+
+-- It goes with its tenant, and not before.
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
+WHEN OLD.tenant IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = OLD.tenant) BEGIN
+  SELECT RAISE(ABORT, 'the audit is append-only');
+END;
+
+-- All that is left of a deleted tenant: an HMAC of its name, when, and who did it.
+CREATE TABLE tombstones (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name_hash TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL
+) STRICT;

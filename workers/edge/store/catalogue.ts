@@ -3,6 +3,7 @@ import type { Architecture } from '../../../schemas/architecture.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
 import type { AdapterManifest } from '../../../schemas/manifest.ts';
 import type { Selector } from '../../../schemas/names.ts';
+import type { AuditStore } from './audit-store.ts';
 
 /**
  * What the edge knows, but for the bytes. Every function about a tenant's things takes the tenant, or who looks, as its
@@ -15,6 +16,7 @@ export interface Catalogue {
   readonly versions: VersionStore;
   readonly bases: BaseStore;
   readonly files: FileStore;
+  readonly audit: AuditStore;
 }
 
 /** Who looks: a tenant sees its own, what is granted to it and what is public; the operator sees all. */

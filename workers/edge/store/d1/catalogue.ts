@@ -1,5 +1,6 @@
 import type { Catalogue } from '../catalogue.ts';
 import { adapterStore } from './adapters.ts';
+import { auditStore } from './audit.ts';
 import { baseStore } from './bases.ts';
 import { fileStore } from './files.ts';
 import { keyStore } from './keys.ts';
@@ -16,5 +17,6 @@ export function d1Catalogue(d1: D1Database): Catalogue {
     versions: versionStore(db),
     bases: baseStore(db),
     files: fileStore(db),
+    audit: auditStore(db),
   };
 }

@@ -15,7 +15,7 @@ export function fileStore(db: Database): FileStore {
         db
           .prepare(
             `INSERT INTO file_holds (id, digest, expires_at)
-              SELECT ?, digest, ? FROM files WHERE digest = ? AND marked_at IS NULL`,
+              SELECT ?, digest, ? FROM files WHERE digest = ? AND deleting_at IS NULL`,
           )
           .bind(id, until, digest),
       ]);
@@ -26,13 +26,13 @@ export function fileStore(db: Database): FileStore {
     },
     async mark(digest, now) {
       const { meta } = await db
-        .prepare(`UPDATE files SET marked_at = ?1 WHERE digest = ?2 AND ${ABANDONED}`)
+        .prepare(`UPDATE files SET deleting_at = ?1 WHERE digest = ?2 AND ${ABANDONED}`)
         .bind(now, digest, now - MARK_MS)
         .run();
       return meta.changes === 1;
     },
     async forget(digest) {
-      await db.prepare('DELETE FROM files WHERE digest = ? AND marked_at IS NOT NULL').bind(digest).run();
+      await db.prepare('DELETE FROM files WHERE digest = ? AND deleting_at IS NOT NULL').bind(digest).run();
     },
     async abandoned(now, limit) {
       const { results } = await db
@@ -48,7 +48,7 @@ export function fileStore(db: Database): FileStore {
 const MARK_MS = 600_000;
 
 // ?1 is now, ?3 the time before which a mark was left behind.
-const ABANDONED = `(marked_at IS NULL OR marked_at <= ?3)
+const ABANDONED = `(deleting_at IS NULL OR deleting_at <= ?3)
   AND NOT EXISTS (SELECT 1 FROM file_holds h WHERE h.digest = files.digest AND h.expires_at > ?1)
   AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.digest = files.digest)
   AND NOT EXISTS (SELECT 1 FROM bases b WHERE b.file = files.digest)`;
