@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DIRECT_BODY_MAX_BYTES } from '../schemas/limits.ts';
+import { lastLine, PART_END, partHead } from '../schemas/multipart.ts';
 import { BASE_REF, DIGEST_PATTERN, parseRef } from '../schemas/names.ts';
 import type { Client } from './client.ts';
 import { CliError } from './failure.ts';
@@ -53,7 +54,7 @@ export async function segmentRemotely(client: Client, request: RemoteRequest): P
   }
 }
 
-/** One volume as it is, several as multipart with one part a channel. File names stay here: they can name a patient. */
+/** One volume as it is, several as multipart with one part a channel. */
 async function bodyOf(images: readonly Image[]): Promise<{ body: Blob; type: string }> {
   const [first] = images;
   if (first !== undefined && images.length === 1 && first.channel === null) {
@@ -62,14 +63,9 @@ async function bodyOf(images: readonly Image[]): Promise<{ body: Blob; type: str
   const boundary = `pdora-${randomUUID()}`;
   const parts: (string | Blob)[] = [];
   for (const { channel, path } of images) {
-    const name = encodeURIComponent(channel ?? '').replaceAll('%20', ' ');
-    const disposition = `form-data; name="${name}"; filename="volume.nii.gz"`;
-    parts.push(
-      `--${boundary}\r\ncontent-disposition: ${disposition}\r\ncontent-type: application/octet-stream\r\n\r\n`,
-    );
-    parts.push(await fileBody(path), '\r\n');
+    parts.push(partHead(boundary, channel ?? ''), await fileBody(path), PART_END);
   }
-  const body = new Blob([...parts, `--${boundary}--\r\n`]);
+  const body = new Blob([...parts, lastLine(boundary)]);
   if (body.size > DIRECT_BODY_MAX_BYTES) {
     throw new CliError(
       'too_large',

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { architectureSchema } from './architecture.ts';
 import { ERROR_CODES, FORMAT_CODES } from './errors.ts';
-import { DEADLINE_DEFAULT_SECONDS, DEADLINE_MAX_SECONDS, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS } from './limits.ts';
+import {
+  DEADLINE_ASYNC_DEFAULT_SECONDS,
+  DEADLINE_ASYNC_MAX_SECONDS,
+  DEADLINE_DEFAULT_SECONDS,
+  DEADLINE_MAX_SECONDS,
+  PAGE_DEFAULT_ITEMS,
+  PAGE_MAX_ITEMS,
+} from './limits.ts';
 import {
   activationSchema,
   digestSchema,
@@ -167,7 +174,10 @@ export const segmentationQuerySchema = z.object({
   deadline: z.coerce
     .number()
     .positive()
-    .max(DEADLINE_MAX_SECONDS)
-    .default(DEADLINE_DEFAULT_SECONDS)
-    .meta({ description: 'Seconds' }),
+    .max(DEADLINE_ASYNC_MAX_SECONDS)
+    .optional()
+    .meta({
+      description: `Seconds: ${DEADLINE_DEFAULT_SECONDS} if left out, at most ${DEADLINE_MAX_SECONDS}; asynchronous
+        ${DEADLINE_ASYNC_DEFAULT_SECONDS} and ${DEADLINE_ASYNC_MAX_SECONDS}`.replace(/\s+/g, ' '),
+    }),
 });

@@ -44,7 +44,7 @@ describe('every reply is told apart and every error is a problem document', () =
 
   test.each([
     ['PATCH', '/v1/tenants', 'GET, POST'],
-    ['DELETE', '/v1/segmentations', 'POST'],
+    ['DELETE', '/v1/segmentations', 'GET, POST'],
     ['POST', '/v1/adapters/tumour', 'DELETE, GET'],
     ['PUT', '/healthz', 'GET'],
     ['POST', '/openapi.json', 'GET'],
@@ -88,22 +88,6 @@ describe('every reply is told apart and every error is a problem document', () =
     const body = await problem(reply);
     expect(body).toMatchObject({ status: 500, code: 'internal' });
     expect(JSON.stringify(body)).not.toMatch(/tenants|SQL|table/i);
-  });
-
-  test('an idempotency key where none works is refused', async () => {
-    const headers = { 'idempotency-key': 'k' };
-    for (const [method, path] of [
-      ['POST', '/v1/tenants'],
-      ['GET', '/v1/adapters'],
-    ] as const) {
-      const reply = await edge(method, path, {
-        key: ADMIN,
-        headers,
-        ...(method === 'POST' ? { json: { id: 'new' } } : {}),
-      });
-      expect(await problem(reply)).toMatchObject({ status: 400, code: 'invalid_request' });
-    }
-    expect(await (await edge('GET', '/v1/tenants', { key: ADMIN })).text()).not.toContain('new');
   });
 });
 

@@ -125,9 +125,8 @@ describe('never reaches the runner', () => {
     ['an unknown adapter', '?adapter=nothing', {}, 404, 'not_found'],
     ['an unknown version', '?adapter=tumour@2', {}, 404, 'not_found'],
     ['an unknown alias', '?adapter=tumour@stable', {}, 404, 'not_found'],
-    ['respond-async', '?adapter=tumour', { prefer: 'wait=5, respond-async' }, 400, 'invalid_request'],
     [
-      'inputs in JSON',
+      'what is no JSON under its name',
       '?adapter=tumour',
       { 'content-type': 'application/json; charset=utf-8' },
       400,

@@ -1,22 +1,30 @@
 import { everyone } from './http/auth.ts';
 import { onError, onNotFound } from './http/errors.ts';
-import { allowOrigins, prepare, refuseIdempotencyKey } from './http/middleware.ts';
+import { refuseIdempotencyKey } from './http/idempotency.ts';
+import { allowOrigins, prepare } from './http/middleware.ts';
 import { DOCUMENT, KEY_SCHEME, routes } from './http/openapi.ts';
-import { portsOf } from './ports.ts';
+import type { JobMessage } from './job-queue.ts';
+import { type Ports, portsOf } from './ports.ts';
 import { adapterFileRoutes } from './routes/adapter-file.ts';
 import { adapterRoutes } from './routes/adapters.ts';
 import { baseRoutes } from './routes/bases.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes } from './routes/health.ts';
 import { internalBlobRoutes } from './routes/internal-blobs.ts';
+import { jobEventRoutes } from './routes/job-events.ts';
+import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { segmentationRoutes } from './routes/segmentations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { verifyWaiting } from './services/adapters/verify.ts';
 import { keepHouse } from './services/files/housekeeping.ts';
+import { runJob } from './services/jobs/run.ts';
+import { sweepJobs } from './services/jobs/sweep.ts';
 
-/** As in wrangler.toml; every other cron verifies what waits. */
+/** For a message whose job could not be looked at. */
+const RETRY_SECONDS = 5;
+/** As in wrangler.toml; every other cron takes up what waits. */
 const HOUSEKEEPING_CRON = '17 * * * *';
 
 const app = routes();
@@ -30,6 +38,8 @@ for (const resource of [
   adapterFileRoutes,
   modelRoutes,
   segmentationRoutes,
+  jobRoutes,
+  jobEventRoutes,
   internalBlobRoutes,
   docsRoutes,
 ]) {
@@ -52,6 +62,20 @@ export default {
   fetch: app.fetch,
   async scheduled({ cron }, env, context) {
     const ports = portsOf(env, context);
-    await (cron === HOUSEKEEPING_CRON ? keepHouse(ports) : verifyWaiting(ports));
+    await (cron === HOUSEKEEPING_CRON ? keepHouse(ports) : Promise.all([verifyWaiting(ports), sweepJobs(ports)]));
   },
-} satisfies ExportedHandler<Env>;
+  async queue(batch, env, context) {
+    await Promise.all(batch.messages.map((message) => takeUp(portsOf(env, context), message)));
+  },
+} satisfies ExportedHandler<Env, JobMessage>;
+
+/** A message is done once the job needs it no more; what stands in the way of that, such as a database that is away, passes. */
+async function takeUp(ports: Ports, message: Message<JobMessage>): Promise<void> {
+  try {
+    await runJob(ports, message.body);
+    message.ack();
+  } catch (error) {
+    console.error(`job ${message.body.job}: ${String(error)}`);
+    message.retry({ delaySeconds: RETRY_SECONDS });
+  }
+}

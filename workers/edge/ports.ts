@@ -1,14 +1,20 @@
+import { cloudflareQueue, type JobQueue } from './job-queue.ts';
 import { HttpRunnerClient, type RunnerClient } from './runner-client.ts';
 import { readSettings, type Settings } from './settings.ts';
 import type { BlobStore } from './store/blob-store.ts';
 import type { Catalogue } from './store/catalogue.ts';
 import { d1Catalogue } from './store/d1/catalogue.ts';
+import type { ObjectStore } from './store/object-store.ts';
 import { r2BlobStore } from './store/r2-blob-store.ts';
+import { r2ObjectStore } from './store/r2-object-store.ts';
 
 /** What the services stand on; the clock is one of them. */
 export interface Ports {
   readonly catalogue: Catalogue;
   readonly blobs: BlobStore;
+  /** Bodies that live for a while: inputs and results of jobs. */
+  readonly objects: ObjectStore;
+  readonly queue: JobQueue;
   readonly runner: RunnerClient;
   readonly settings: Settings;
   /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
@@ -31,6 +37,8 @@ export function portsOf(
     requestId,
     catalogue: d1Catalogue(env.DB),
     blobs: r2BlobStore(env.BLOBS),
+    objects: r2ObjectStore(env.BLOBS),
+    queue: cloudflareQueue(env.JOBS),
     runner: new HttpRunnerClient({
       url: settings.runnerUrl,
       token: settings.runnerToken,

@@ -33,6 +33,7 @@ export interface SegmentReply {
   readonly cache: 'hot' | 'warm' | 'cold';
   readonly serverTiming: string;
   readonly contentLength: string | null;
+  readonly voxels: number | null;
   readonly body: ReadableStream<Uint8Array>;
 }
 
@@ -42,6 +43,10 @@ export interface RunnerClient {
   verify(subject: RunSubject): Promise<FormatProblem[]>;
   /** Throws `ServiceError`. The body is read once: no call is tried twice. */
   segment(call: SegmentCall): Promise<SegmentReply>;
+  ready(digest: string): Promise<string[]>;
+  segmentOn(runner: string, call: SegmentCall): Promise<SegmentReply>;
+  progress(runner: string, runId: string): Promise<number | null>;
+  cancel(runner: string, runId: string): Promise<void>;
 }
 
 interface HttpRunnerOptions {
@@ -105,8 +110,28 @@ export class HttpRunnerClient implements RunnerClient {
       cache: cache.data,
       serverTiming,
       contentLength: reply.headers.get('content-length'),
+      voxels: Number(reply.headers.get('x-voxels') ?? Number.NaN) || null,
       body: reply.body,
     };
+  }
+
+  async ready(): Promise<string[]> {
+    return (await this.status()).ready > 0 ? [this.#options.url] : [];
+  }
+
+  segmentOn(_: string, call: SegmentCall): Promise<SegmentReply> {
+    return this.segment(call);
+  }
+
+  async progress(_: string, runId: string): Promise<number | null> {
+    const reply = await this.#fetch(`/runs/${runId}`, {}).catch(() => null);
+    const state = z.object({ progress: z.number().min(0).max(1) }).safeParse(await reply?.json().catch(() => null));
+    return state.success ? state.data.progress : null;
+  }
+
+  async cancel(_: string, runId: string): Promise<void> {
+    const reply = await this.#fetch(`/runs/${runId}`, { method: 'DELETE' }).catch(() => null);
+    await reply?.body?.cancel();
   }
 
   /** A POST that answers 200, or throws what the runner's problem means to a caller. */

@@ -2,6 +2,7 @@ import { applyD1Migrations, createExecutionContext, reset, waitOnExecutionContex
 import { env } from 'cloudflare:workers';
 import type { Scope } from '../../../schemas/api.ts';
 import worker from '../../../workers/edge/index.ts';
+import { type HeldQueue, heldQueue } from './queue.ts';
 
 export const ADMIN = env.ADMIN_KEY;
 export const ORIGIN = 'https://edge.example';
@@ -14,9 +15,24 @@ export interface Call {
   readonly signal?: AbortSignal;
 }
 
-/** Empty D1 and R2 with the tables as the migrations make them. */
+/** Where the Worker's messages wait for the test. */
+let queue: HeldQueue = heldQueue();
+
+/** The Worker's bindings, with the test's queue among them. */
+export function bindings(): Env {
+  return { ...env, JOBS: queue.binding };
+}
+
+/** What is in the queue. */
+export const waiting = () => queue.waiting;
+
+/** Has the Worker consume what is in the queue. */
+export const deliver = () => queue.deliver(bindings());
+
+/** Empty D1, R2 and queue with the tables as the migrations make them. */
 export async function freshState(): Promise<void> {
   await reset();
+  queue = heldQueue();
   await applyD1Migrations(env.DB, env.MIGRATIONS);
 }
 
@@ -44,7 +60,7 @@ export async function callEdge(
     ...(call.signal === undefined ? {} : { signal: call.signal }),
   });
   const context = createExecutionContext();
-  const reply = await worker.fetch(request, env, context);
+  const reply = await worker.fetch(request, bindings(), context);
   return { reply, settled: () => waitOnExecutionContext(context) };
 }
 
@@ -59,7 +75,7 @@ export async function edge(method: string, path: string, call: Call = {}): Promi
 export async function cron(schedule = '* * * * *'): Promise<void> {
   const context = createExecutionContext();
   const controller = { scheduledTime: Date.now(), cron: schedule, noRetry: () => {} };
-  await worker.scheduled(controller, env, context);
+  await worker.scheduled(controller, bindings(), context);
   await waitOnExecutionContext(context);
 }
 
@@ -85,7 +101,17 @@ export async function makeKey(
 export async function stored(): Promise<{ blobs: string[]; rows: Record<string, number> }> {
   const { objects } = await env.BLOBS.list();
   const rows: Record<string, number> = {};
-  for (const table of ['files', 'file_holds', 'bases', 'adapters', 'versions', 'aliases', 'grants']) {
+  for (const table of [
+    'files',
+    'file_holds',
+    'bases',
+    'adapters',
+    'versions',
+    'aliases',
+    'grants',
+    'jobs',
+    'uploads',
+  ]) {
     const row = await env.DB.prepare(`SELECT count(*) AS count FROM ${table}`).first<{ count: number }>();
     rows[table] = row?.count ?? -1;
   }

@@ -9,6 +9,10 @@ export interface RunnerStub {
   ready: boolean;
   /** Not reachable at all. */
   down: boolean;
+  /** How far it says that every run is. */
+  progress: number;
+  /** Runs that it was told to end. */
+  readonly cancelled: string[];
 }
 
 export const LABEL_MAP = new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]);
@@ -48,6 +52,8 @@ export function stubRunner(): RunnerStub {
     segment: (headers) => labelMap(headers),
     ready: true,
     down: false,
+    progress: 0.5,
+    cancelled: [],
   };
   vi.stubGlobal('fetch', async (input: string, init: RequestInit = {}) => {
     const request = new Request(input, init);
@@ -55,6 +61,10 @@ export function stubRunner(): RunnerStub {
     if (url.origin !== env.GPU_RUNNER_URL) throw new Error(`a call to ${url.origin}, where no runner is`);
     if (stub.down) throw new Error('Network connection lost.');
     if (url.pathname === '/readyz') return new Response(null, { status: stub.ready ? 200 : 503 });
+    if (url.pathname.startsWith('/runs/')) {
+      if (request.method === 'DELETE') stub.cancelled.push(url.pathname.slice('/runs/'.length));
+      return Response.json({ progress: stub.progress });
+    }
     const body = new Uint8Array(await request.arrayBuffer());
     stub.calls.push({ path: url.pathname, headers: request.headers, body });
     return url.pathname === '/verify' ? stub.verify(request.headers) : stub.segment(request.headers, request.signal);

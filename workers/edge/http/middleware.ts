@@ -1,11 +1,9 @@
 import { cors } from 'hono/cors';
 import { createMiddleware } from 'hono/factory';
-import { ServiceError } from '../../../schemas/errors.ts';
 import { portsOf } from '../ports.ts';
 import type { EdgeEnv } from './context.ts';
 import { contentLength } from './headers.ts';
-
-const JSON_BODY_MAX_BYTES = 64 * 1024;
+import { JSON_BODY_MAX_BYTES } from './json.ts';
 
 const EXPOSED_HEADERS = [
   'x-request-id',
@@ -17,6 +15,7 @@ const EXPOSED_HEADERS = [
   'server-timing',
   'retry-after',
   'location',
+  'preference-applied',
   'etag',
   'accept-ranges',
   'content-range',
@@ -38,18 +37,19 @@ export const allowOrigins = createMiddleware<EdgeEnv>((c, next) => {
   return cors({
     origin: (origin) => (origins.includes(origin) ? origin : null),
     allowMethods: ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'],
-    allowHeaders: ['authorization', 'content-type', 'repr-digest', 'range', 'if-none-match', 'if-range', 'prefer'],
+    allowHeaders: [
+      'authorization',
+      'content-type',
+      'repr-digest',
+      'range',
+      'if-none-match',
+      'if-range',
+      'prefer',
+      'idempotency-key',
+    ],
     exposeHeaders: EXPOSED_HEADERS,
     maxAge: 600,
   })(c, next);
-});
-
-/** A key that were silently ignored would promise that a second try does no harm. */
-export const refuseIdempotencyKey = createMiddleware<EdgeEnv>(async (c, next) => {
-  if (c.req.header('idempotency-key') !== undefined) {
-    throw new ServiceError('invalid_request', 'Idempotency-Key: not supported on this call.');
-  }
-  await next();
 });
 
 /** A JSON body is read whole, so it has to be small, and say so. */

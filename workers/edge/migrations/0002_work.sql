@@ -60,6 +60,7 @@ CREATE TABLE jobs (
   runner TEXT,
   problem TEXT CHECK (problem IS NULL OR json_valid(problem)),
   result_bytes INTEGER,
+  cache TEXT,
   voxels INTEGER,
   server_timing TEXT,
   created_at INTEGER NOT NULL,

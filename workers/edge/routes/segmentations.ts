@@ -1,47 +1,73 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
 import { segmentationQuerySchema } from '../../../schemas/api.ts';
+import { jobCreatedSchema, jobInputsSchema } from '../../../schemas/api-jobs.ts';
 import { ServiceError } from '../../../schemas/errors.ts';
-import { BASE_REF } from '../../../schemas/names.ts';
+import {
+  DEADLINE_ASYNC_DEFAULT_SECONDS,
+  DEADLINE_DEFAULT_SECONDS,
+  DEADLINE_MAX_SECONDS,
+} from '../../../schemas/limits.ts';
 import { scope } from '../http/auth.ts';
 import type { EdgeContext } from '../http/context.ts';
-import { contentLength, refuseJson } from '../http/headers.ts';
+import { contentLength, reprDigest } from '../http/headers.ts';
+import { idempotencyKey, refuseKey } from '../http/idempotency.ts';
+import { isJson, readJson } from '../http/json.ts';
 import { binary, errors, routes } from '../http/openapi.ts';
+import { ownerOf } from '../principal.ts';
+import { fingerprintOf } from '../services/idempotency/fingerprint.ts';
+import { once } from '../services/idempotency/once.ts';
+import { createJob, findOwn } from '../services/jobs/create.ts';
 import { type Segmented, segment } from '../services/segmentations/segment.ts';
+import { labelMapHeaders, madeWith } from './label-map.ts';
 
-const headersSchema = z.object({
-  'x-adapter-id': z.string().meta({ description: `tenant/name, or ${BASE_REF}` }),
-  'x-adapter-version': z.string().optional().meta({ description: 'Not with the base alone' }),
-  'x-adapter-digest': z.string().optional().meta({ description: 'Not with the base alone' }),
-  'x-base-digest': z.string(),
-  'x-adapter-cache': z.enum(['hot', 'warm', 'cold']),
-  'server-timing': z
-    .string()
-    .meta({ description: 'queue, fetch, decode, preprocess, fuse, infer, postprocess, encode' }),
-});
+/** It is no zod schema here: a validator would read every body to look for JSON. */
+const inputsDocument = {
+  type: 'object' as const,
+  required: ['inputs'],
+  properties: {
+    inputs: {
+      type: 'object' as const,
+      additionalProperties: { type: 'string' as const },
+      example: { T1: 'b5b1…' },
+    },
+  },
+};
 
 const create = createRoute({
   method: 'post',
   path: '/v1/segmentations',
   summary: 'Segment a volume with an adapter',
-  description: 'The body is one NIfTI file, whatever its content type, or multipart/form-data with a part a channel.',
+  description: `The body is one NIfTI file, whatever its content type, or multipart/form-data with a part a channel. With
+\`Prefer: respond-async\`, or with JSON that names an upload for each channel, the segmentation is taken in and done later.`,
   tags: ['segmentations'],
   ...scope('segment'),
   request: {
     query: segmentationQuerySchema,
+    headers: z.object({
+      prefer: z.string().optional().meta({ example: 'respond-async' }),
+      'idempotency-key': z.string().optional().meta({ description: 'Of an asynchronous segmentation alone' }),
+      'repr-digest': z.string().optional().meta({ example: 'sha-256=:…:' }),
+    }),
     body: {
       required: true,
       content: {
         'application/octet-stream': { schema: binary },
         'multipart/form-data': { schema: { type: 'object', additionalProperties: binary } },
+        'application/json': { schema: inputsDocument },
       },
     },
   },
   responses: {
     200: {
       description: "A gzipped NIfTI on the grid of the adapter's first channel: a label map, or probabilities",
-      headers: headersSchema,
+      headers: labelMapHeaders,
       content: { 'application/gzip': { schema: binary } },
+    },
+    202: {
+      description: 'Taken in; `Location` says where it can be looked at',
+      headers: z.object({ location: z.string() }),
+      content: { 'application/json': { schema: jobCreatedSchema } },
     },
     ...errors(
       'invalid_request',
@@ -49,12 +75,15 @@ const create = createRoute({
       'forbidden',
       'not_found',
       'adapter_not_ready',
+      'conflict',
       'cancelled',
       'length_required',
       'too_large',
       'invalid_volume',
       'channel_mismatch',
       'grid_mismatch',
+      'idempotency_mismatch',
+      'quota_exceeded',
       'internal',
       'bad_runner_reply',
       'runner_busy',
@@ -65,9 +94,30 @@ const create = createRoute({
 });
 
 export const segmentationRoutes = routes().openapi(create, async (c) => {
-  const { adapter, output, deadline } = c.req.valid('query');
-  refuseAsync(c);
-  refuseJson(c.req, 'a volume');
+  const json = isJson(c.req);
+  if (!json && !prefersAsync(c)) return await answerNow(c, c.req.valid('query'));
+  const { adapter, output, deadline = DEADLINE_ASYNC_DEFAULT_SECONDS } = c.req.valid('query');
+  const { input, fingerprint } = json ? await namedInput(c) : sentInput(c);
+  const job = await once(c.get('ports'), c.get('principal'), {
+    key: idempotencyKey(c.req),
+    fingerprint,
+    resource: crypto.randomUUID(),
+    make: (id) =>
+      createJob(c.get('ports'), c.get('principal'), id, { adapter, output, deadlineSeconds: deadline, input }),
+    find: (id) => findOwn(c.get('ports'), ownerOf(c.get('principal')), id),
+  });
+  c.header('location', `/v1/segmentations/${job.id}`);
+  if (prefersAsync(c)) c.header('preference-applied', 'respond-async');
+  return c.json({ id: job.id, status: job.status }, 202);
+});
+
+async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuerySchema>): Promise<Response> {
+  const { adapter, output, deadline = DEADLINE_DEFAULT_SECONDS } = query;
+  refuseKey(c.req);
+  if (deadline > DEADLINE_MAX_SECONDS) {
+    const longest = `deadline: expected at most ${DEADLINE_MAX_SECONDS} seconds`;
+    throw new ServiceError('invalid_request', `${longest}; for longer ones send Prefer: respond-async.`);
+  }
   const length = contentLength(c.req);
   const done = await segment(c.get('ports'), c.get('principal'), {
     runId: c.get('requestId'),
@@ -80,13 +130,32 @@ export const segmentationRoutes = routes().openapi(create, async (c) => {
     signal: c.req.raw.signal,
   });
   return new Response(done.reply.body, { headers: replyHeaders(done) });
-});
+}
 
-/** A preference may be ignored, but a caller that waits for a job would wait in vain. */
-function refuseAsync(c: EdgeContext): void {
-  if (/\brespond-async\b/i.test(c.req.header('prefer') ?? '')) {
-    throw new ServiceError('invalid_request', 'Prefer: this service answers segmentations in the reply alone.');
-  }
+/** RFC 7240. */
+function prefersAsync(c: EdgeContext): boolean {
+  return /(^|[,;\s])respond-async\b/i.test(c.req.header('prefer') ?? '');
+}
+
+/** The volumes as the body of this very call. */
+function sentInput(c: EdgeContext) {
+  const size = contentLength(c.req);
+  const digest = reprDigest(c.req);
+  const contentType = forwardedType(c.req.header('content-type'));
+  return {
+    input: { kind: 'body' as const, body: c.req.raw.body, size, contentType, digest },
+    fingerprint: fingerprintOf({ method: c.req.method, url: c.req.url, length: size, content: digest }),
+  };
+}
+
+/** The volumes as uploads, named in JSON. */
+async function namedInput(c: EdgeContext) {
+  const { inputs } = await readJson(c.req, jobInputsSchema);
+  const content = JSON.stringify(Object.entries(inputs).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return {
+    input: { kind: 'uploads' as const, inputs },
+    fingerprint: fingerprintOf({ method: c.req.method, url: c.req.url, length: content.length, content }),
+  };
 }
 
 /** The runner needs to know multipart and its boundary; nothing else of it depends on what a client calls a NIfTI. */
@@ -97,18 +166,7 @@ function forwardedType(contentType: string | undefined): string {
 }
 
 function replyHeaders({ version, base, reply }: Segmented): Headers {
-  const headers = new Headers({
-    'content-type': 'application/gzip',
-    'cache-control': 'no-store',
-    'x-adapter-id': version === null ? BASE_REF : `${version.tenant}/${version.name}`,
-    'x-base-digest': base.digest,
-    'x-adapter-cache': reply.cache,
-    'server-timing': reply.serverTiming,
-  });
-  if (version !== null) {
-    headers.set('x-adapter-version', String(version.version));
-    headers.set('x-adapter-digest', version.digest);
-  }
+  const headers = madeWith(version, base.digest, reply);
   if (reply.contentLength !== null) headers.set('content-length', reply.contentLength);
   return headers;
 }

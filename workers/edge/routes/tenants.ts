@@ -4,9 +4,12 @@ import { z } from 'zod';
 import { pageQuerySchema, pageOf as pageSchema, tenantCreateSchema, tenantSchema } from '../../../schemas/api.ts';
 import { nameSchema } from '../../../schemas/manifest-parts.ts';
 import { operator } from '../http/auth.ts';
+import { idempotencyHeader, idempotencyKey } from '../http/idempotency.ts';
 import { smallJson } from '../http/middleware.ts';
 import { errors, routes } from '../http/openapi.ts';
 import { paged, pageOf } from '../http/paging.ts';
+import { fingerprintOf } from '../services/idempotency/fingerprint.ts';
+import { once } from '../services/idempotency/once.ts';
 import { createTenant } from '../services/tenants/create.ts';
 import { removeTenant } from '../services/tenants/remove.ts';
 import type { TenantRecord } from '../store/catalogue.ts';
@@ -21,10 +24,13 @@ const create = createRoute({
   tags,
   ...operator,
   middleware: every(operator.middleware, smallJson),
-  request: { body: { required: true, content: { 'application/json': { schema: tenantCreateSchema } } } },
+  request: {
+    headers: idempotencyHeader,
+    body: { required: true, content: { 'application/json': { schema: tenantCreateSchema } } },
+  },
   responses: {
     201: { description: 'Created', content: { 'application/json': { schema: tenantSchema } } },
-    ...errors(...common, 'conflict', 'length_required', 'too_large'),
+    ...errors(...common, 'conflict', 'length_required', 'too_large', 'idempotency_mismatch'),
   },
 });
 
@@ -52,7 +58,18 @@ const remove = createRoute({
 });
 
 export const tenantRoutes = routes()
-  .openapi(create, async (c) => c.json(show(await createTenant(c.get('ports'), c.req.valid('json').id)), 201))
+  .openapi(create, async (c) => {
+    const { id } = c.req.valid('json');
+    const { catalogue } = c.get('ports');
+    const tenant = await once(c.get('ports'), c.get('principal'), {
+      key: idempotencyKey(c.req),
+      fingerprint: fingerprintOf({ method: c.req.method, url: c.req.url, length: id.length, content: id }),
+      resource: id,
+      make: () => createTenant(c.get('ports'), id),
+      find: () => catalogue.tenants.find(id),
+    });
+    return c.json(show(tenant), 201);
+  })
   .openapi(list, async (c) => {
     const query = c.req.valid('query');
     const tenants = await c.get('ports').catalogue.tenants.list(pageOf(query, (place) => place));

@@ -4,6 +4,9 @@ import type { FormatProblem } from '../../../schemas/errors.ts';
 import type { AdapterManifest } from '../../../schemas/manifest.ts';
 import type { Selector } from '../../../schemas/names.ts';
 import type { AuditStore } from './audit-store.ts';
+import type { IdempotencyStore } from './idempotency-store.ts';
+import type { JobStore } from './job-store.ts';
+import type { UploadStore } from './upload-store.ts';
 
 /**
  * What the edge knows, but for the bytes. Every function about a tenant's things takes the tenant, or who looks, as its
@@ -17,6 +20,9 @@ export interface Catalogue {
   readonly bases: BaseStore;
   readonly files: FileStore;
   readonly audit: AuditStore;
+  readonly jobs: JobStore;
+  readonly uploads: UploadStore;
+  readonly idempotency: IdempotencyStore;
 }
 
 /** Who looks: a tenant sees its own, what is granted to it and what is public; the operator sees all. */
@@ -37,6 +43,7 @@ export interface TenantStore {
   /** False where it is there already. */
   create(tenant: string, now: number): Promise<boolean>;
   exists(tenant: string): Promise<boolean>;
+  find(tenant: string): Promise<TenantRecord | null>;
   list(page: Page<string>): Promise<TenantRecord[]>;
   /** Takes away all that is the tenant's and answers the digests of its files; null where there is none such. */
   remove(tenant: string): Promise<string[] | null>;

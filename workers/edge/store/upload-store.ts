@@ -10,3 +10,7 @@ export interface UploadRecord {
   readonly createdAt: number;
   readonly expiresAt: number;
 }
+
+export interface UploadStore {
+  find(owner: string | null, id: string): Promise<UploadRecord | null>;
+}

@@ -1,13 +1,9 @@
 import type { OUTPUTS } from '../../../../schemas/api.ts';
-import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
 import type { SegmentReply } from '../../runner-client.ts';
-import { badReply } from '../../runner-problems.ts';
-import type { BaseRecord, VersionRecord } from '../../store/catalogue.ts';
-import { readRef, resolveReady } from '../adapters/resolve.ts';
-import { grantFile } from '../files/grant.ts';
 import { forwardBody } from './forwarded-body.ts';
+import { checkMadeWith, grantSubject, resolveSubject, type Subject } from './subject.ts';
 
 export interface Segmentation {
   readonly runId: string;
@@ -21,10 +17,7 @@ export interface Segmentation {
   readonly signal: AbortSignal;
 }
 
-export interface Segmented {
-  /** Null where the base ran alone. */
-  readonly version: VersionRecord | null;
-  readonly base: BaseRecord;
+export interface Segmented extends Subject {
   readonly reply: SegmentReply;
 }
 
@@ -33,7 +26,8 @@ export interface Segmented {
  * not the caller's or not ready is an error, and so is a reply made with anything else than what was resolved.
  */
 export async function segment(ports: Ports, principal: Principal, input: Segmentation): Promise<Segmented> {
-  const { version, base } = await resolve(ports, principal, input.adapter);
+  const subject = await resolveSubject(ports, principal, input.adapter);
+  const { version } = subject;
   const deadlineMs = input.deadlineSeconds * 1000;
   const call = {
     runId: input.runId,
@@ -42,37 +36,15 @@ export async function segment(ports: Ports, principal: Principal, input: Segment
     deadline: ports.now() + deadlineMs,
     contentType: input.contentType,
     signal: AbortSignal.any([input.signal, AbortSignal.timeout(deadlineMs)]),
-    adapter: version === null ? null : await grantFile(ports, version.digest),
-    base: { digest: base.digest, file: await grantFile(ports, base.file) },
+    ...(await grantSubject(ports, subject)),
   };
   const body = forwardBody(input.body, input.contentLength);
   try {
     const reply = await ports.runner.segment({ ...call, body: body.stream });
-    if (reply.adapterDigest !== (version?.digest ?? null) || reply.baseDigest !== base.digest) {
-      await reply.body.cancel();
-      throw badReply('it used another adapter or base');
-    }
-    return { version, base, reply };
+    await checkMadeWith(reply, subject);
+    return { ...subject, reply };
   } catch (error) {
     await body.drain();
     throw error;
   }
-}
-
-async function resolve(
-  ports: Ports,
-  principal: Principal,
-  adapter: string,
-): Promise<{ version: VersionRecord | null; base: BaseRecord }> {
-  const { bases } = ports.catalogue;
-  const ref = readRef(adapter);
-  if (ref.kind === 'base') {
-    const base = await bases.first();
-    if (base === null) throw new ServiceError('not_found', 'No base is served here.');
-    return { version: null, base };
-  }
-  const version = await resolveReady(ports, principal, ref);
-  const base = await bases.find(version.base);
-  if (base === null) throw new Error('the base of a version is not in the catalogue');
-  return { version, base };
 }

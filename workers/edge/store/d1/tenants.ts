@@ -10,6 +10,13 @@ export function tenantStore(db: Database): TenantStore {
     async exists(tenant) {
       return (await db.prepare('SELECT 1 FROM tenants WHERE id = ?').bind(tenant).first()) !== null;
     },
+    async find(tenant) {
+      const row = await db
+        .prepare('SELECT created_at FROM tenants WHERE id = ?')
+        .bind(tenant)
+        .first<{ created_at: number }>();
+      return row === null ? null : { id: tenant, createdAt: row.created_at };
+    },
     async list({ after, limit }) {
       const select = 'SELECT id, created_at FROM tenants WHERE id > ? ORDER BY id LIMIT ?';
       const { results } = await db

@@ -1,0 +1,51 @@
+import { createRoute } from '@hono/zod-openapi';
+import { streamSSE } from 'hono/streaming';
+import { scope } from '../http/auth.ts';
+import { errors, routes } from '../http/openapi.ts';
+import { findJob } from '../services/jobs/end.ts';
+import { watchJob } from '../services/jobs/watch.ts';
+import { authenticate } from '../services/keys/authenticate.ts';
+import { jobParam } from './jobs.ts';
+import { showJob } from './show-job.ts';
+
+/** A reply does not last for ever; a client that reads events connects again by itself. */
+const WATCH_MS = 10 * 60_000;
+
+const events = createRoute({
+  method: 'get',
+  path: '/v1/segmentations/{id}/events',
+  summary: 'Server-sent events: the segmentation each time it changes, until it ends',
+  tags: ['segmentations'],
+  ...scope('segment'),
+  request: { params: jobParam },
+  responses: {
+    200: {
+      description: 'Each `data` is what GET of the segmentation answers; after the last one the stream ends',
+      content: { 'text/event-stream': { schema: { type: 'string' } } },
+    },
+    ...errors('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'internal'),
+  },
+});
+
+export const jobEventRoutes = routes().openapi(events, async (c) => {
+  const ports = c.get('ports');
+  const { id } = c.req.valid('param');
+  // What is not there is a 404, and not a stream that ends at once.
+  await findJob(ports, c.get('principal'), id);
+  const shown = c.req.header('authorization');
+  // A key that is revoked while it watches sees nothing more.
+  const look = async () => findJob(ports, await authenticate(ports, shown), id);
+  const gone = new AbortController();
+  c.header('cache-control', 'no-store');
+  c.header('x-accel-buffering', 'no');
+  return streamSSE(c, async (stream) => {
+    stream.onAbort(() => gone.abort());
+    const limits = { until: ports.now() + WATCH_MS, signal: gone.signal };
+    let number = 0;
+    for await (const job of watchJob(ports, look, limits)) {
+      // A comment keeps what lies between from taking a quiet stream for a dead one.
+      if (job === null) await stream.write(': waiting\n\n');
+      else await stream.writeSSE({ data: JSON.stringify(showJob(job)), id: String(++number) });
+    }
+  });
+});

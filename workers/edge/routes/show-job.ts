@@ -1,0 +1,29 @@
+import { BASE_REF } from '../../../schemas/names.ts';
+import type { JobRecord } from '../store/job-store.ts';
+
+export function showJob(job: JobRecord) {
+  const { id, status, adapter, base, output, progress, attempt, problem, result } = job;
+  return {
+    id,
+    status,
+    adapter: adapter === null ? BASE_REF : `${adapter.tenant}/${adapter.name}`,
+    version: adapter?.version ?? null,
+    adapter_digest: adapter?.digest ?? null,
+    base_digest: base,
+    output,
+    progress,
+    attempt,
+    created_at: iso(job.createdAt),
+    started_at: job.startedAt === null ? null : iso(job.startedAt),
+    ended_at: job.endedAt === null ? null : iso(job.endedAt),
+    deadline_at: iso(job.deadlineAt),
+    expires_at: result === null ? null : iso(result.until),
+    voxels: result?.voxels ?? null,
+    server_timing: result?.serverTiming ?? null,
+    problem,
+  };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

@@ -1,0 +1,5 @@
+/** Where the bodies of a job lie in the bucket. */
+export const inputKey = (job: string) => `inputs/${job}`;
+export const resultKey = (job: string, attempt: number) => `results/${job}/${attempt}`;
+/** A completed upload. */
+export const uploadKey = (upload: string) => `uploads/${upload}`;
