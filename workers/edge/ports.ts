@@ -1,4 +1,6 @@
-import { HttpRunnerClient, type RunnerClient } from './runner-client.ts';
+import { emptyMemory } from './runners/health.ts';
+import { RunnerPool } from './runners/pool.ts';
+import type { RunnerClient } from './runners/runner-client.ts';
 import { readSettings, type Settings } from './settings.ts';
 import type { BlobStore } from './store/blob-store.ts';
 import type { Catalogue } from './store/catalogue.ts';
@@ -18,6 +20,9 @@ export interface Ports {
   later(work: Promise<unknown>): void;
 }
 
+/** Of this isolate, whichever request it works on. */
+const runnersSeen = emptyMemory();
+
 /** Wires the ports of one request from the Worker's bindings. */
 export function portsOf(
   env: Env,
@@ -25,18 +30,23 @@ export function portsOf(
   requestId: string = crypto.randomUUID(),
 ): Ports {
   const settings = readSettings(env);
-  const { RUNNER: vpc } = env;
+  const { RUNNERS: vpc } = env;
+  const now = () => Date.now();
+  const later = (work: Promise<unknown>) => context.waitUntil(work);
   return {
     settings,
     requestId,
     catalogue: d1Catalogue(env.DB),
     blobs: r2BlobStore(env.BLOBS),
-    runner: new HttpRunnerClient({
-      url: settings.runnerUrl,
+    runner: new RunnerPool({
+      urls: settings.runnerUrls,
       token: settings.runnerToken,
       fetch: vpc === undefined ? (input, init) => fetch(input, init) : (input, init) => vpc.fetch(input, init),
+      memory: runnersSeen,
+      now,
+      later,
     }),
-    now: () => Date.now(),
-    later: (work) => context.waitUntil(work),
+    now,
+    later,
   };
 }

@@ -1,80 +1,43 @@
 import { z } from 'zod';
-import { formatProblemSchema, type OUTPUTS } from '../../schemas/api.ts';
-import { type FormatProblem, ServiceError } from '../../schemas/errors.ts';
-import { aborted, badReply, problemOf, RETRY_AFTER_SECONDS } from './runner-problems.ts';
+import { formatProblemSchema } from '../../../schemas/api.ts';
+import type { FormatProblem } from '../../../schemas/errors.ts';
+import { PROBE_TIMEOUT_MS, type Readiness } from './health.ts';
+import type { RunSubject, SegmentCall, SegmentReply } from './runner-client.ts';
+import { aborted, badReply, problemOf, unreachable } from './runner-problems.ts';
 
-/** A file and the permission to fetch it. */
-export interface GrantedFile {
-  readonly digest: string;
-  readonly grant: string;
-}
-
-export interface RunSubject {
-  readonly runId: string;
-  readonly base: { readonly digest: string; readonly file: GrantedFile };
-  /** Null runs, or verifies, the base alone. */
-  readonly adapter: GrantedFile | null;
-}
-
-export interface SegmentCall extends RunSubject {
-  readonly tenant: string;
-  readonly output: (typeof OUTPUTS)[number];
-  /** Milliseconds since 1970. */
-  readonly deadline: number;
-  readonly body: ReadableStream<Uint8Array> | null;
-  readonly contentType: string;
-  readonly signal: AbortSignal;
-}
-
-/** What the runner says it did; whether that is what was asked for is the caller's to compare. */
-export interface SegmentReply {
-  readonly adapterDigest: string | null;
-  readonly baseDigest: string | null;
-  readonly cache: 'hot' | 'warm' | 'cold';
-  readonly serverTiming: string;
-  readonly contentLength: string | null;
-  readonly body: ReadableStream<Uint8Array>;
-}
-
-export interface RunnerClient {
-  status(): Promise<{ ready: number; total: number }>;
-  /** What a runner finds wrong with the adapter, or with the base where there is none. Throws `ServiceError`. */
-  verify(subject: RunSubject): Promise<FormatProblem[]>;
-  /** Throws `ServiceError`. The body is read once: no call is tried twice. */
-  segment(call: SegmentCall): Promise<SegmentReply>;
-}
-
-interface HttpRunnerOptions {
+export interface HttpRunnerOptions {
   readonly url: string;
   readonly token: string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
 }
 
-const STATUS_TIMEOUT_MS = 2_000;
-export const VERIFY_TIMEOUT_MS = 100_000;
+const RUN_TIMEOUT_MS = 2_000;
 const verificationSchema = z.object({ digest: z.string(), problems: z.array(formatProblemSchema) });
+const runSchema = z.object({ progress: z.number().min(0).max(1) });
 const cacheSchema = z.enum(['hot', 'warm', 'cold']);
 
-/** One runner, reached over HTTP. */
-export class HttpRunnerClient implements RunnerClient {
+/** One runner, reached over HTTP. Every call is one try. */
+export class HttpRunner {
+  readonly url: string;
   readonly #options: HttpRunnerOptions;
 
   constructor(options: HttpRunnerOptions) {
+    this.url = options.url;
     this.#options = options;
   }
 
-  async status(): Promise<{ ready: number; total: number }> {
+  async readiness(): Promise<Readiness> {
     try {
-      const reply = await this.#fetch('/readyz', { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+      const reply = await this.#fetch('/readyz', { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+      if (reply.status !== 200) return (await problemOf(reply)).code === 'runner_busy' ? 'full' : 'down';
       await reply.body?.cancel();
-      return { ready: reply.ok ? 1 : 0, total: 1 };
+      return 'ready';
     } catch {
-      return { ready: 0, total: 1 };
+      return 'down';
     }
   }
 
-  async verify(subject: RunSubject): Promise<FormatProblem[]> {
-    const signal = AbortSignal.timeout(VERIFY_TIMEOUT_MS);
+  async verify(subject: RunSubject, signal: AbortSignal): Promise<FormatProblem[]> {
     const reply = await this.#call('/verify', { headers: subjectHeaders(subject), signal });
     const parsed = verificationSchema.safeParse(await reply.json().catch(() => undefined));
     if (!parsed.success) throw badReply('its verification could not be read');
@@ -100,13 +63,39 @@ export class HttpRunnerClient implements RunnerClient {
       throw badReply('its reply is not a label map with what belongs to it');
     }
     return {
+      runner: this.url,
       adapterDigest: reply.headers.get('x-adapter-digest'),
       baseDigest: reply.headers.get('x-base-digest'),
       cache: cache.data,
       serverTiming,
+      voxels: countOf(reply.headers.get('x-voxels')),
       contentLength: reply.headers.get('content-length'),
       body: reply.body,
     };
+  }
+
+  /** 0 to 1, null where the runner does not know the run or does not answer. */
+  async progress(runId: string): Promise<number | null> {
+    try {
+      const reply = await this.#run('GET', runId);
+      return runSchema.parse(await reply.json()).progress;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Best effort. */
+  async cancel(runId: string): Promise<void> {
+    try {
+      const reply = await this.#run('DELETE', runId);
+      await reply.body?.cancel();
+    } catch {
+      // A runner that is gone has lost the run anyway.
+    }
+  }
+
+  #run(method: 'GET' | 'DELETE', runId: string): Promise<Response> {
+    return this.#fetch(`/runs/${encodeURIComponent(runId)}`, { method, signal: AbortSignal.timeout(RUN_TIMEOUT_MS) });
   }
 
   /** A POST that answers 200, or throws what the runner's problem means to a caller. */
@@ -116,19 +105,17 @@ export class HttpRunnerClient implements RunnerClient {
       reply = await this.#fetch(path, { ...init, method: 'POST' });
     } catch (cause) {
       if (init.signal?.aborted) throw aborted(init.signal.reason);
-      throw new ServiceError('runner_unavailable', 'No runner could be reached.', {
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-        cause,
-      });
+      throw unreachable('The runner could not be reached, or broke off.', cause);
     }
     if (reply.status === 200) return reply;
     throw await problemOf(reply);
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
+    const { url, token, fetch } = this.#options;
     const headers = new Headers(init.headers);
-    headers.set('authorization', `Bearer ${this.#options.token}`);
-    return this.#options.fetch(new URL(path, this.#options.url).href, { ...init, headers, redirect: 'manual' });
+    headers.set('authorization', `Bearer ${token}`);
+    return fetch(new URL(path, url).href, { ...init, headers, redirect: 'manual' });
   }
 }
 
@@ -140,4 +127,8 @@ function subjectHeaders({ runId, base, adapter }: RunSubject): Record<string, st
     'x-base-grant': base.file.grant,
     ...(adapter === null ? {} : { 'x-adapter-digest': adapter.digest, 'x-grant': adapter.grant }),
   };
+}
+
+function countOf(text: string | null): number | null {
+  return text !== null && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
 }
