@@ -28,16 +28,21 @@ test('where a runner comes, files move to it alone', () => {
   for (const digest of moved) expect(first(runners, digest)).toBe(newcomer);
 });
 
+/** How many of the files each runner has. */
+function shares(among: readonly string[], of: readonly string[]): number[] {
+  return among.map((runner) => of.filter((digest) => first(among, digest) === runner).length);
+}
+
+/** A share of n files at odds p varies by a standard deviation of sqrt(n p (1 - p)); six of them are no accident. */
+function expectFair(share: number, total: number, odds: number): void {
+  expect(Math.abs(share - total * odds)).toBeLessThan(6 * Math.sqrt(total * odds * (1 - odds)));
+}
+
 test('files spread evenly, those of a runner that leaves among them', () => {
-  const shares = (among: readonly string[], of: readonly string[]) =>
-    among.map((runner) => of.filter((digest) => first(among, digest) === runner).length);
-  // A share of n files at odds p varies by a standard deviation of sqrt(n p (1 - p)); six of them are no accident.
-  const within = (share: number, total: number, odds: number) =>
-    expect(Math.abs(share - total * odds)).toBeLessThan(6 * Math.sqrt(total * odds * (1 - odds)));
-  for (const share of shares(runners, digests)) within(share, digests.length, 1 / runners.length);
+  for (const share of shares(runners, digests)) expectFair(share, digests.length, 1 / runners.length);
   const [gone, ...left] = runners;
   const orphans = digests.filter((digest) => first(runners, digest) === gone);
-  for (const share of shares(left, orphans)) within(share, orphans.length, 1 / left.length);
+  for (const share of shares(left, orphans)) expectFair(share, orphans.length, 1 / left.length);
 });
 
 test('no runner, no order', () => {

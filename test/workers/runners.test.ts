@@ -72,6 +72,10 @@ async function order(digest = DIGEST): Promise<[FleetRunner, FleetRunner, FleetR
   return [first, second, third];
 }
 
+function someRunner(): string {
+  return fleet.urls[0] ?? '';
+}
+
 async function probesSettled(): Promise<void> {
   await Promise.all(afterwards.splice(0));
 }
@@ -306,15 +310,13 @@ describe('readiness', () => {
 });
 
 describe('a run', () => {
-  const url = () => fleet.urls[0] ?? '';
-
   test('tells how far it is, where its runner knows', async () => {
-    fleet.at(url()).answer = (request) =>
+    fleet.at(someRunner()).answer = (request) =>
       request.method === 'GET' && new URL(request.url).pathname === '/runs/run%2F1'
         ? Response.json({ run: 'run/1', status: 'running', progress: 0.25, windows: { done: 1, total: 4 } })
         : refusal(404, 'not_found');
-    expect(await pool().progress(url(), 'run/1')).toBe(0.25);
-    expect(await pool().progress(url(), 'another')).toBeNull();
+    expect(await pool().progress(someRunner(), 'run/1')).toBe(0.25);
+    expect(await pool().progress(someRunner(), 'another')).toBeNull();
   });
 
   test.each([
@@ -323,17 +325,17 @@ describe('a run', () => {
     ['says nothing of it', () => Response.json({})],
     ['answers a page', () => new Response('<html>')],
   ])('is of unknown progress where its runner %s', async (_, answer) => {
-    fleet.at(url()).answer = answer;
-    expect(await pool().progress(url(), 'run-1')).toBeNull();
+    fleet.at(someRunner()).answer = answer;
+    expect(await pool().progress(someRunner(), 'run-1')).toBeNull();
     expect(await pool().progress('http://elsewhere.example', 'run-1')).toBeNull();
   });
 
   test('is cancelled on its runner alone; that it cannot be is no error', async () => {
-    await pool().cancel(url(), 'run-1');
+    await pool().cancel(someRunner(), 'run-1');
     expect(fleet.count('DELETE /runs/run-1')).toBe(1);
-    expect(fleet.at(url()).calls).toEqual(['DELETE /runs/run-1']);
-    fleet.at(url()).state = 'dead';
-    await pool().cancel(url(), 'run-1');
+    expect(fleet.at(someRunner()).calls).toEqual(['DELETE /runs/run-1']);
+    fleet.at(someRunner()).state = 'dead';
+    await pool().cancel(someRunner(), 'run-1');
     await pool().cancel('http://elsewhere.example', 'run-1');
   });
 });

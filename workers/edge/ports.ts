@@ -20,6 +20,7 @@ export interface Ports {
   later(work: Promise<unknown>): void;
 }
 
+const now = () => Date.now();
 /** Of this isolate, whichever request it works on. */
 const runnersSeen = emptyMemory();
 
@@ -31,7 +32,6 @@ export function portsOf(
 ): Ports {
   const settings = readSettings(env);
   const { RUNNERS: vpc } = env;
-  const now = () => Date.now();
   const later = (work: Promise<unknown>) => context.waitUntil(work);
   return {
     settings,
