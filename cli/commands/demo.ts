@@ -53,7 +53,7 @@ async function withSystem(use: (system: System) => Promise<void>): Promise<void>
     print('starting edge (workerd with D1 and R2) and runner (onnxruntime)');
     system = await startSystem({
       port,
-      runnerPort,
+      runnerPorts: [runnerPort],
       state,
       base: modelFile('base'),
       secrets,

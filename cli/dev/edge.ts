@@ -5,7 +5,7 @@ import { projectPath } from '../root.ts';
 
 const CRON_MS = 60_000;
 
-const variables = ['ADMIN_KEY', 'KEY_PEPPER', 'GRANT_SECRET', 'RUNNER_TOKEN', 'GPU_RUNNER_URL'];
+const variables = ['ADMIN_KEY', 'KEY_PEPPER', 'GRANT_SECRET', 'RUNNER_TOKEN', 'GPU_RUNNER_URLS'];
 const worker = await unstable_startWorker({
   config: projectPath('wrangler.toml'),
   // Naming a file keeps a `.dev.vars` in the project out of it.

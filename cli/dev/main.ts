@@ -5,7 +5,7 @@ import { keepSecrets } from './secrets.ts';
 import { readDevSettings } from './settings.ts';
 import { startSystem } from './system.ts';
 
-/** `npm run dev`: edge and runner on this machine until stopped. */
+/** `npm run dev`: edge and runners on this machine until stopped. */
 async function main(): Promise<void> {
   const stopped = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.abort());

@@ -22,6 +22,8 @@ export interface SegmentRequest {
   /** Aborted with the error that the call is to reject with. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Called when the images are no longer needed. */
+  readonly onDecoded?: (() => void) | undefined;
 }
 
 export const PHASES = ['queue', 'fetch', 'decode', 'preprocess', 'fuse', 'infer', 'postprocess', 'encode'] as const;
@@ -32,6 +34,8 @@ export type Timings = Readonly<Record<Phase, number>>;
 export interface Segmented {
   /** A gzipped NIfTI on the grid of the first channel. */
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Of that grid. */
+  readonly voxels: number;
   readonly windows: number;
   readonly timings: Timings;
 }
@@ -99,6 +103,7 @@ export class Segmenter {
     const [channels, classes] = [task.channels.length, headChannels(task)];
     const maxVoxels = inputVoxelsMax(memoryBytes, channels);
     const { inputVoxels, shape } = await thread.decode({ files, task, maxVoxels }, signal);
+    request.onDecoded?.();
     const run = { inputVoxels, gridVoxels: voxelCount(shape), channels, classes, output, shape, task };
     checkRun(run, memoryBytes);
     clock.end('decode');
@@ -118,7 +123,7 @@ export class Segmenter {
       const sources = { adapter: adapter?.digest ?? null, base: base.digest };
       const answer = await thread.answer({ logits, classes, output, ...sources }, signal);
       clock.split('postprocess', { encode: answer.encode });
-      return { body: answer.body, windows, timings: clock.timings };
+      return { body: answer.body, voxels: inputVoxels, windows, timings: clock.timings };
     } finally {
       release();
     }

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { PHASES, type Timings } from '../inference/segment.ts';
 import { asRun } from './admission.ts';
 import { readImages } from './body.ts';
+import { bodySize } from './body-size.ts';
 import { readCall } from './headers.ts';
 import { acquireModel, type RunnerEnv, type Services } from './services.ts';
 
@@ -9,17 +10,25 @@ import { acquireModel, type RunnerEnv, type Services } from './services.ts';
 export async function segmentRoute(c: Context<RunnerEnv>, services: Services): Promise<Response> {
   const call = readCall(c.req.raw.headers, services.now());
   return await asRun(c, services, call, async (run) => {
-    const images = await readImages(c.env.incoming, run.signal);
+    const { incoming } = c.env;
+    const { bodies, segmenter } = services;
+    const { signal, onProgress } = run;
+    const size = bodySize(incoming.headers, bodies.capacity);
+    // Before the body, which may have to wait for others to be decoded: a grant is good for minutes.
     const fetching = performance.now();
     const model = await acquireModel(services, call, run);
     const fetch = performance.now() - fetching;
+    let letGo: (() => void) | undefined;
     try {
       const { base, adapter, tier } = model;
-      const { signal, onProgress } = run;
       const { output } = call;
-      const request = { runId: run.id, images, base, adapter, output, signal, onProgress };
-      const { body, windows, timings: spent } = await services.segmenter.segment(request);
-      const timings = { ...spent, fetch };
+      const waiting = performance.now();
+      letGo = await bodies.acquire(size.heldBytes, signal);
+      const waited = performance.now() - waiting;
+      const images = await readImages(incoming, size, signal);
+      const request = { runId: run.id, images, base, adapter, output, signal, onProgress, onDecoded: letGo };
+      const { body, voxels, windows, timings: spent } = await segmenter.segment(request);
+      const timings = { ...spent, queue: spent.queue + waited, fetch };
       services.metrics.countSegmentation(tier, windows, timings);
       services.log.info({
         event: 'segmented',
@@ -37,10 +46,12 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
         'content-length': String(body.byteLength),
         'x-base-digest': base.digest,
         'x-adapter-cache': tier,
+        'x-voxels': String(voxels),
         'server-timing': serverTiming(timings),
         ...(adapter === null ? {} : { 'x-adapter-digest': adapter.digest }),
       });
     } finally {
+      letGo?.();
       model.release();
     }
   });

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { BaseStore } from '../adapter/base-store.ts';
 import type { AdapterStore, ModelLease } from '../adapter/store.ts';
 import type { Segmenter } from '../inference/segment.ts';
+import type { Semaphore } from '../inference/semaphore.ts';
 import type { Call } from './headers.ts';
 import type { Metrics } from './metrics.ts';
 import type { Run, Runs } from './runs.ts';
@@ -14,6 +15,8 @@ export interface Services {
   readonly bases: BaseStore;
   readonly adapters: AdapterStore;
   readonly segmenter: Segmenter;
+  /** Bytes of memory for bodies that are not decoded yet. */
+  readonly bodies: Semaphore;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly now: () => number;

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { ServiceError } from '../../schemas/errors.ts';
+import { DEADLINE_ASYNC_MAX_SECONDS } from '../../schemas/limits.ts';
 import { loadBase } from '../adapter/base.ts';
 import { BaseStore } from '../adapter/base-store.ts';
 import { type BlobSource, BlobStore } from '../adapter/blobs.ts';
@@ -11,6 +12,7 @@ import { edgeSource } from '../adapter/edge-source.ts';
 import { AdapterStore } from '../adapter/store.ts';
 import { hostNetwork } from '../inference/host-network.ts';
 import { Segmenter } from '../inference/segment.ts';
+import { Semaphore } from '../inference/semaphore.ts';
 import { SessionHost } from '../inference/session-host.ts';
 import { VolumePool } from '../inference/volume-pool.ts';
 import type { Settings } from '../settings.ts';
@@ -22,8 +24,12 @@ import { Runs } from './runs.ts';
 const VOLUMES_AT_A_TIME = 3;
 /** Kept in memory, in float32. */
 const BASES_MAX = 4;
+/** A body may have to wait for memory as long as its run may last; its deadline ends both. */
+const REQUEST_TIMEOUT_MS = 1000 * DEADLINE_ASYNC_MAX_SECONDS;
 /** For replies on their way when the last run has ended. */
-const FLUSH_MS = 5_000;
+const FLUSH_MS = 60_000;
+/** A connection that is kept alive may not hold up the end when its reply has gone. */
+const IDLE_CHECK_MS = 50;
 
 export interface Runner {
   readonly url: string;
@@ -50,6 +56,7 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
   const bases = new BaseStore({ network, blobs, mostBases: BASES_MAX, now });
   const adapters = new AdapterStore({ bases, blobs, network, capacityBytes: settings.adapterCacheBytes, now });
   const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows });
+  const bodies = new Semaphore(memoryBytes);
   const runs = new Runs({ limit: settings.queueLimit, now });
   const metrics = new Metrics({
     queueLength: () => runs.length,
@@ -58,9 +65,10 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
 
   let hasLoaded = false;
   const state = { loaded: () => hasLoaded, sessionUp: () => host.healthy() };
-  const app = createApp({ token, runs, bases, adapters, segmenter, metrics, log, now, ...state });
+  const app = createApp({ token, runs, bases, adapters, segmenter, bodies, metrics, log, now, ...state });
   const listener = getRequestListener(app.fetch);
-  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  const options = { requestTimeout: REQUEST_TIMEOUT_MS };
+  const server = createServer(options, (incoming, outgoing) => void listener(incoming, outgoing));
   server.listen(settings.port, settings.host);
   await once(server, 'listening');
   const port = portOf(server);
@@ -76,10 +84,11 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
   async function close(): Promise<void> {
     server.close();
     const flushed = once(server, 'close');
-    const timer = setTimeout(() => server.closeAllConnections(), FLUSH_MS);
-    server.closeIdleConnections();
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+    const late = setTimeout(() => server.closeAllConnections(), FLUSH_MS);
     await flushed;
-    clearTimeout(timer);
+    clearInterval(idle);
+    clearTimeout(late);
     await Promise.all([host.close(), volumes.close()]);
   }
 

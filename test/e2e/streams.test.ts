@@ -15,7 +15,7 @@ let edge: Edge;
 
 beforeAll(async () => {
   runner = await startStubRunner();
-  edge = await startEdge(runner.url);
+  edge = await startEdge([runner.url]);
   expect((await edge.call('POST', '/v1/bases', { body: writeBase() })).status).toBe(201);
 });
 beforeEach(() => {

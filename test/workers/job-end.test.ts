@@ -45,11 +45,16 @@ describe('cancelling', () => {
 
   test('a job that runs reaches the runner, and its label map is not kept', async () => {
     const run = held();
+    const asked: string[] = [];
+    world.runner.run = (name, method) => {
+      asked.push(`${method} ${name}`);
+      return new Response(null, { status: 204 });
+    };
     const id = await submitted(world.key);
     const delivered = deliver();
     await run.asked;
     expect((await end(id)).status).toBe(202);
-    expect(world.runner.cancelled).toEqual([`${id}.1`]);
+    expect(asked).toEqual([`DELETE ${id}.1`]);
     run.release();
     await delivered;
     expect((await shown(world.key, id)).status).toBe('cancelled');

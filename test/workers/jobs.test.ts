@@ -4,7 +4,7 @@ import { ADMIN, cron, deliver, edge, problem, waiting } from './support/edge.ts'
 import { adapterFile, BASE_DIGEST, push, reprDigest, sha256 } from './support/files.ts';
 import { auditOf, objects, shown, submit, submitted, VOLUME } from './support/jobs.ts';
 import { LABEL_MAP, labelMap, TIMING } from './support/runner-stub.ts';
-import { useWorld } from './support/world.ts';
+import { forgetRunners, useWorld } from './support/world.ts';
 
 const world = useWorld();
 const file = adapterFile();
@@ -137,13 +137,14 @@ describe('a job whose attempt comes to nothing', () => {
 
   test('waits without spending an attempt while no runner is ready, and then succeeds', async () => {
     world.runner.down = true;
+    forgetRunners();
     const id = await submitted(world.key);
     for (let i = 0; i < 8; i++) await deliver();
     expect(waiting()).toHaveLength(1);
     expect(waiting()[0]?.delaySeconds).toBeGreaterThan(0);
     expect(await shown(world.key, id)).toMatchObject({ status: 'queued', attempt: 0 });
     world.runner.down = false;
-    await awhile();
+    forgetRunners();
     await deliver();
     expect(await shown(world.key, id)).toMatchObject({ status: 'succeeded', attempt: 1 });
   });
@@ -153,7 +154,7 @@ describe('a job whose attempt comes to nothing', () => {
     const id = await submitted(world.key);
     for (let i = 0; i < 8; i++) {
       await deliver();
-      await awhile();
+      forgetRunners();
     }
     expect((await shown(world.key, id)).status).toBe('queued');
     world.runner.segment = (headers) => labelMap(headers);
@@ -169,7 +170,7 @@ describe('a job whose attempt comes to nothing', () => {
     const id = await submitted(world.key);
     for (let i = 0; i < 8; i++) {
       await deliver();
-      await awhile();
+      forgetRunners();
     }
     expect(errors).toEqual([]);
     expect(await shown(world.key, id)).toMatchObject({ status: 'failed', problem: { code: 'runner_unavailable' } });
@@ -182,7 +183,7 @@ describe('a job whose attempt comes to nothing', () => {
     const id = await submitted(world.key);
     for (let i = 0; i < 8; i++) {
       await deliver();
-      await awhile();
+      forgetRunners();
     }
     expect(await shown(world.key, id)).toMatchObject({ status: 'failed', problem: { code: 'bad_runner_reply' } });
     expect(await objects('results/')).toEqual([]);
@@ -190,8 +191,9 @@ describe('a job whose attempt comes to nothing', () => {
 
   test('fails at its deadline where it never began', async () => {
     world.runner.down = true;
+    forgetRunners();
     const id = await submitted(world.key, 'adapter=tumour&deadline=0.001');
-    await awhile();
+    await scheduler.wait(5);
     await deliver();
     expect(await shown(world.key, id)).toMatchObject({ status: 'failed', problem: { code: 'deadline_exceeded' } });
   });
@@ -240,11 +242,12 @@ test('of several messages for one job, one attempt comes and one message begets 
   const again = waiting()[0];
   if (again === undefined) throw new Error('no message');
   world.runner.down = true;
+  forgetRunners();
   waiting().push(again, again, again);
   await deliver();
   expect(waiting()).toHaveLength(1);
   world.runner.down = false;
-  await awhile();
+  forgetRunners();
   waiting().push(again, again, again);
   await deliver();
   expect(world.runner.calls).toHaveLength(1);
@@ -252,11 +255,6 @@ test('of several messages for one job, one attempt comes and one message begets 
   await deliver();
   expect(await objects('results/')).toEqual([`results/${id}/1`]);
 });
-
-/** Longer than a runner is remembered as it was last seen. */
-function awhile(): Promise<void> {
-  return scheduler.wait(5);
-}
 
 /** A runner that refuses. */
 function refuse(status: number, code: string): () => Response {

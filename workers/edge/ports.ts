@@ -1,5 +1,7 @@
 import { cloudflareQueue, type JobQueue } from './job-queue.ts';
-import { HttpRunnerClient, type RunnerClient } from './runner-client.ts';
+import { emptyMemory } from './runners/health.ts';
+import { RunnerPool } from './runners/pool.ts';
+import type { RunnerClient } from './runners/runner-client.ts';
 import { readSettings, type Settings } from './settings.ts';
 import type { BlobStore } from './store/blob-store.ts';
 import type { Catalogue } from './store/catalogue.ts';
@@ -24,6 +26,10 @@ export interface Ports {
   later(work: Promise<unknown>): void;
 }
 
+const now = () => Date.now();
+/** Of this isolate, whichever request it works on. */
+export const runnersSeen = emptyMemory();
+
 /** Wires the ports of one request from the Worker's bindings. */
 export function portsOf(
   env: Env,
@@ -31,7 +37,8 @@ export function portsOf(
   requestId: string = crypto.randomUUID(),
 ): Ports {
   const settings = readSettings(env);
-  const { RUNNER: vpc } = env;
+  const { RUNNERS: vpc } = env;
+  const later = (work: Promise<unknown>) => context.waitUntil(work);
   return {
     settings,
     requestId,
@@ -39,12 +46,15 @@ export function portsOf(
     blobs: r2BlobStore(env.BLOBS),
     objects: r2ObjectStore(env.BLOBS),
     queue: cloudflareQueue(env.JOBS),
-    runner: new HttpRunnerClient({
-      url: settings.runnerUrl,
+    runner: new RunnerPool({
+      urls: settings.runnerUrls,
       token: settings.runnerToken,
       fetch: vpc === undefined ? (input, init) => fetch(input, init) : (input, init) => vpc.fetch(input, init),
+      memory: runnersSeen,
+      now,
+      later,
     }),
-    now: () => Date.now(),
-    later: (work) => context.waitUntil(work),
+    now,
+    later,
   };
 }

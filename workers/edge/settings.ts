@@ -2,19 +2,25 @@ import { z } from 'zod';
 
 const secret = z.string().min(16, 'expected a secret of 16 characters or more');
 
+/** Texts separated by commas. */
+const listSchema = z.string().transform((list) =>
+  list
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
 const settingsSchema = z.object({
   // Chosen by the operator, who may type it.
   ADMIN_KEY: z.string().min(1),
   KEY_PEPPER: secret,
   GRANT_SECRET: secret,
   RUNNER_TOKEN: secret,
-  GPU_RUNNER_URL: z.url({ protocol: /^https?$/ }),
-  CORS_ORIGINS: z.string().transform((list) =>
-    list
-      .split(',')
-      .map((origin) => origin.trim())
-      .filter((origin) => origin !== ''),
-  ),
+  GPU_RUNNER_URLS: listSchema
+    .pipe(z.array(z.url({ protocol: /^https?$/ })).min(1))
+    // One spelling for each, by which runners are told apart.
+    .transform((urls) => [...new Set(urls.map((url) => new URL(url).origin))]),
+  CORS_ORIGINS: listSchema,
 });
 
 export interface Settings {
@@ -22,7 +28,8 @@ export interface Settings {
   readonly keyPepper: string;
   readonly grantSecret: string;
   readonly runnerToken: string;
-  readonly runnerUrl: string;
+  /** Each once. */
+  readonly runnerUrls: readonly string[];
   readonly corsOrigins: readonly string[];
 }
 
@@ -30,13 +37,13 @@ export interface Settings {
 export function readSettings(env: unknown): Settings {
   const parsed = settingsSchema.safeParse(env);
   if (!parsed.success) throw new Error(`the Worker's settings: ${z.prettifyError(parsed.error)}`);
-  const { ADMIN_KEY, KEY_PEPPER, GRANT_SECRET, RUNNER_TOKEN, GPU_RUNNER_URL, CORS_ORIGINS } = parsed.data;
+  const { ADMIN_KEY, KEY_PEPPER, GRANT_SECRET, RUNNER_TOKEN, GPU_RUNNER_URLS, CORS_ORIGINS } = parsed.data;
   return {
     adminKey: ADMIN_KEY,
     keyPepper: KEY_PEPPER,
     grantSecret: GRANT_SECRET,
     runnerToken: RUNNER_TOKEN,
-    runnerUrl: GPU_RUNNER_URL,
+    runnerUrls: GPU_RUNNER_URLS,
     corsOrigins: CORS_ORIGINS,
   };
 }

@@ -27,15 +27,15 @@ export interface Edge {
 }
 
 /**
- * The Worker as it is built, in workerd on a free port, with empty D1 and R2. It speaks to the runner over its own
+ * The Worker as it is built, in workerd on a free port, with empty D1 and R2. It speaks to runners over its own
  * connections, which wrangler's test harness, passing them through this process, would not let it.
  */
-export async function startEdge(runnerUrl: string): Promise<Edge> {
+export async function startEdge(runnerUrls: readonly string[]): Promise<Edge> {
   const folder = await makeFolder();
   const environment = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: 'false', WRANGLER_SEND_METRICS: 'false' };
   Object.assign(process.env, environment);
   await migrate(folder.path, environment);
-  const bindings = { ...SECRETS, GPU_RUNNER_URL: runnerUrl };
+  const bindings = { ...SECRETS, GPU_RUNNER_URLS: runnerUrls.join(',') };
   const worker = await unstable_startWorker({
     config: 'wrangler.toml',
     envFiles: ['/dev/null'],

@@ -1,6 +1,6 @@
 import { problemSchema } from '../../../schemas/api.ts';
 import { noiseVolume, type SmallModel, smallModel } from '../../support/small-model.ts';
-import { type System, startSystem } from './system.ts';
+import { type Cluster, type System, startSystem } from './system.ts';
 
 /** A system that serves a base of a tenth of a second a window; a tenant's adapter `good` is ready on it. */
 export interface SmallSystem extends System {
@@ -35,12 +35,17 @@ export async function startSmallSystem(environment: Readonly<Record<string, stri
   }
 }
 
-export async function serveBase({ edge }: System, { base }: SmallModel): Promise<void> {
+export async function serveBase({ edge }: Pick<Cluster, 'edge'>, { base }: SmallModel): Promise<void> {
   const reply = await edge.call('POST', '/v1/bases', { body: base.bytes });
   if (reply.status !== 201) throw new Error(`base: ${reply.status} ${await reply.text()}`);
 }
 
-export async function pushReady(system: System, key: string, name: string, file: Uint8Array): Promise<void> {
+export async function pushReady(
+  system: Pick<Cluster, 'push'>,
+  key: string,
+  name: string,
+  file: Uint8Array,
+): Promise<void> {
   const { status, problems } = await system.push(key, name, file);
   if (status !== 'ready') throw new Error(`${name}: ${JSON.stringify(problems)}`);
 }

@@ -3,11 +3,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newHeader } from '../../../gpu-runner/volume/nifti-header.ts';
 import { encodeNifti } from '../../../gpu-runner/volume/nifti-write.ts';
-import { DIRECT_BODY_MAX_BYTES } from '../../../schemas/limits.ts';
+import { UPLOAD_MAX_BYTES } from '../../../schemas/limits.ts';
 import { callHeaders, problemOf, startTestRunner, type TestRunner } from '../../support/runner.ts';
 import { fileOf, type ModelFile, noiseVolume, type SmallModel, smallModel } from '../../support/small-model.ts';
 
 const IDENTITY = Float64Array.of(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1);
+const MEMORY_BYTES = 2 ** 28;
 const SHAPE = [16, 16, 16] as const;
 
 function nifti(data: ArrayLike<number>, affine = IDENTITY): Uint8Array<ArrayBuffer> {
@@ -37,7 +38,7 @@ describe('what a runner refuses', () => {
 
   beforeAll(async () => {
     [test, model] = await Promise.all([
-      startTestRunner({ PDORA_MEMORY_MB: '256', PDORA_WINDOWS: '32x32x64, 64x64x64' }),
+      startTestRunner({ PDORA_MEMORY_MB: String(MEMORY_BYTES / 2 ** 20), PDORA_WINDOWS: '32x32x64, 64x64x64' }),
       smallModel(['T1', 'T2']),
     ]);
     adapter = await model.adapter();
@@ -137,12 +138,18 @@ describe('what a runner refuses', () => {
     expect(await problemOf(reply)).toMatchObject({ status: 411, code: 'length_required' });
   });
 
-  it('413: a body that announces too much, before it is read', async () => {
-    const headers = Object.entries(callHeaders(model.base, adapter)).map(([name, value]) => `${name}: ${value}`);
-    const reply = await raw(
-      ['POST /segment HTTP/1.1', 'host: runner', ...headers, `content-length: ${DIRECT_BODY_MAX_BYTES + 1}`],
-      'the first bytes',
-    );
+  it.each([
+    ['any runner takes', UPLOAD_MAX_BYTES + 1, 'application/octet-stream'],
+    ['this one has memory for', MEMORY_BYTES + 1, 'application/octet-stream'],
+    [
+      'this one has memory for, in parts that are put together',
+      MEMORY_BYTES / 2 + 1,
+      'multipart/form-data; boundary=b',
+    ],
+  ])('413: a body that announces more than %s, before it is read', async (_, length, type) => {
+    const head = { ...callHeaders(model.base, adapter), 'content-type': type, 'content-length': String(length) };
+    const headers = Object.entries(head).map(([name, value]) => `${name}: ${value}`);
+    const reply = await raw(['POST /segment HTTP/1.1', 'host: runner', ...headers], 'the first bytes');
     expect(reply).toMatch(/^HTTP\/1\.1 413 /);
     expect(reply).toContain('"code":"too_large"');
   });

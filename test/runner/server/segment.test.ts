@@ -32,6 +32,7 @@ describe('POST /segment', () => {
       'x-adapter-digest': adapter.digest,
       'x-base-digest': model.base.baseDigest,
       'x-adapter-cache': 'cold',
+      'x-voxels': String(20 * 30 * 50),
       'x-request-id': 'mine',
     });
     expect(reply.headers.has('content-encoding')).toBe(false);

@@ -6,13 +6,13 @@ export interface RunnerStub {
   readonly calls: { path: string; headers: Headers; body: Uint8Array }[];
   verify: (headers: Headers) => Response | Promise<Response>;
   segment: (headers: Headers, signal: AbortSignal) => Response | Promise<Response>;
+  /** What it says of a run, to `GET` and `DELETE /runs/{run}` alike. */
+  run: (run: string, method: string) => Response | Promise<Response>;
   ready: boolean;
+  /** Alive, but says that its queue is full. */
+  full: boolean;
   /** Not reachable at all. */
   down: boolean;
-  /** How far it says that every run is. */
-  progress: number;
-  /** Runs that it was told to end. */
-  readonly cancelled: string[];
 }
 
 export const LABEL_MAP = new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]);
@@ -44,30 +44,39 @@ export function verified(headers: Headers, problems: unknown[] = []): Response {
   });
 }
 
+/** A problem as a runner tells it. */
+export function refusal(status: number, code: string, headers: Record<string, string> = {}): Response {
+  const type = { 'content-type': 'application/problem+json' };
+  return Response.json({ code, detail: 'of the runner' }, { status, headers: { ...type, ...headers } });
+}
+
 /** Takes the place of the runner for one test; `vi.unstubAllGlobals` gives it back. */
 export function stubRunner(): RunnerStub {
   const stub: RunnerStub = {
     calls: [],
     verify: (headers) => verified(headers),
     segment: (headers) => labelMap(headers),
+    run: () => refusal(404, 'not_found'),
     ready: true,
+    full: false,
     down: false,
-    progress: 0.5,
-    cancelled: [],
   };
   vi.stubGlobal('fetch', async (input: string, init: RequestInit = {}) => {
     const request = new Request(input, init);
     const url = new URL(request.url);
-    if (url.origin !== env.GPU_RUNNER_URL) throw new Error(`a call to ${url.origin}, where no runner is`);
+    if (url.origin !== env.GPU_RUNNER_URLS) throw new Error(`a call to ${url.origin}, where no runner is`);
     if (stub.down) throw new Error('Network connection lost.');
-    if (url.pathname === '/readyz') return new Response(null, { status: stub.ready ? 200 : 503 });
-    if (url.pathname.startsWith('/runs/')) {
-      if (request.method === 'DELETE') stub.cancelled.push(url.pathname.slice('/runs/'.length));
-      return Response.json({ progress: stub.progress });
-    }
+    if (url.pathname === '/readyz') return readyz(stub);
+    const run = /^\/runs\/(.+)$/.exec(url.pathname)?.[1];
+    if (run !== undefined) return stub.run(decodeURIComponent(run), request.method);
     const body = new Uint8Array(await request.arrayBuffer());
     stub.calls.push({ path: url.pathname, headers: request.headers, body });
     return url.pathname === '/verify' ? stub.verify(request.headers) : stub.segment(request.headers, request.signal);
   });
   return stub;
+}
+
+function readyz({ ready, full }: RunnerStub): Response {
+  if (full) return refusal(503, 'runner_busy');
+  return ready ? Response.json({ status: 'ready', queue: 0 }) : refusal(503, 'runner_unavailable');
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, vi } from 'vitest';
+import { runnersSeen } from '../../../workers/edge/ports.ts';
 import { freshState, makeKey, makeTenant } from './edge.ts';
 import { serveBase } from './files.ts';
 import { type RunnerStub, stubRunner } from './runner-stub.ts';
@@ -12,12 +13,19 @@ export interface World {
   other: string;
 }
 
+/** As if no runner had been looked at within the last second. */
+export function forgetRunners(): void {
+  runnersSeen.seen.clear();
+  runnersSeen.asking.clear();
+}
+
 /** Makes the world anew before every test of the file; read it inside tests. */
 export function useWorld(): World {
   const world: World = { runner: stubRunner(), key: '', other: '' };
   beforeEach(async () => {
     world.runner = stubRunner();
     await freshState();
+    forgetRunners();
     await makeTenant('acme');
     await makeTenant('umbrella');
     world.key = (await makeKey('acme')).key;

@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
+import { ServiceError } from '../../../schemas/errors.ts';
 import { scope } from '../http/auth.ts';
 import { errors, routes } from '../http/openapi.ts';
 import { findJob } from '../services/jobs/end.ts';
@@ -42,10 +43,15 @@ export const jobEventRoutes = routes().openapi(events, async (c) => {
     stream.onAbort(() => gone.abort());
     const limits = { until: ports.now() + WATCH_MS, signal: gone.signal };
     let number = 0;
-    for await (const job of watchJob(ports, look, limits)) {
-      // A comment keeps what lies between from taking a quiet stream for a dead one.
-      if (job === null) await stream.write(': waiting\n\n');
-      else await stream.writeSSE({ data: JSON.stringify(showJob(job)), id: String(++number) });
+    try {
+      for await (const job of watchJob(ports, look, limits)) {
+        // A comment keeps what lies between from taking a quiet stream for a dead one.
+        if (job === null) await stream.write(': waiting\n\n');
+        else await stream.writeSSE({ data: JSON.stringify(showJob(job)), id: String(++number) });
+      }
+    } catch (error) {
+      // The key was revoked, or the segmentation erased: there is no more to tell.
+      if (!(error instanceof ServiceError)) throw error;
     }
   });
 });

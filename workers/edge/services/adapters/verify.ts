@@ -1,6 +1,6 @@
 import { type FormatProblem, ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
-import { VERIFY_TIMEOUT_MS } from '../../runner-client.ts';
+import { VERIFY_TIMEOUT_MS } from '../../runners/pool.ts';
 import type { VersionPlace, VersionRecord } from '../../store/catalogue.ts';
 import { grantFile } from '../files/grant.ts';
 

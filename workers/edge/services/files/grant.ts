@@ -1,6 +1,6 @@
 import { GRANT_SECONDS } from '../../../../schemas/limits.ts';
 import type { Ports } from '../../ports.ts';
-import type { GrantedFile } from '../../runner-client.ts';
+import type { GrantedFile } from '../../runners/runner-client.ts';
 import { hmacHex, sameSecret } from '../../secrets.ts';
 import { hexOf } from '../../store/blob-store.ts';
 

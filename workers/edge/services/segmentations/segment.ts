@@ -1,7 +1,7 @@
 import type { OUTPUTS } from '../../../../schemas/api.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
-import type { SegmentReply } from '../../runner-client.ts';
+import type { SegmentReply } from '../../runners/runner-client.ts';
 import { forwardBody } from './forwarded-body.ts';
 import { checkMadeWith, grantSubject, resolveSubject, type Subject } from './subject.ts';
 

@@ -1,8 +1,8 @@
 import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import { type Principal, unknownAdapter } from '../../principal.ts';
-import type { RunSubject, SegmentReply } from '../../runner-client.ts';
-import { badReply } from '../../runner-problems.ts';
+import type { RunSubject, SegmentReply } from '../../runners/runner-client.ts';
+import { badReply } from '../../runners/runner-problems.ts';
 import type { BaseRecord, VersionRecord, Viewer } from '../../store/catalogue.ts';
 import type { JobRecord } from '../../store/job-store.ts';
 import { readRef, resolveReady } from '../adapters/resolve.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { formatProblemSchema } from '../../schemas/api.ts';
-import { ERROR_STATUS, type ErrorCode, ServiceError } from '../../schemas/errors.ts';
+import { formatProblemSchema } from '../../../schemas/api.ts';
+import { ERROR_STATUS, type ErrorCode, ServiceError } from '../../../schemas/errors.ts';
 
 export const RETRY_AFTER_SECONDS = 2;
 
@@ -29,11 +29,15 @@ const problemReplySchema = z.object({
   problems: z.array(formatProblemSchema).optional(),
 });
 
+/** What a tunnel or proxy before a runner answers when it cannot reach it. */
+const GATEWAY_STATUSES: readonly number[] = [502, 504, 520, 521, 522, 523, 524, 525, 526, 530];
+
 /** What a runner's reply other than 200 means to a caller. */
 export async function problemOf(reply: Response): Promise<ServiceError> {
   const isProblem = reply.headers.get('content-type')?.startsWith('application/problem+json') === true;
   const parsed = problemReplySchema.safeParse(isProblem ? await boundedJson(reply) : undefined);
   await reply.body?.cancel().catch(() => {});
+  if (!isProblem && GATEWAY_STATUSES.includes(reply.status)) return unreachable('The runner could not be reached.');
   if (!parsed.success || ERROR_STATUS[parsed.data.code] !== reply.status) {
     return badReply(`it answered ${reply.status}`);
   }
@@ -43,6 +47,11 @@ export async function problemOf(reply: Response): Promise<ServiceError> {
     problems,
     ...(reply.status === 503 && Number.isFinite(retryAfter) ? { retryAfterSeconds: retryAfter } : {}),
   });
+}
+
+/** No answer, where one may come later or from another runner. */
+export function unreachable(message: string, cause?: unknown): ServiceError {
+  return new ServiceError('runner_unavailable', message, { retryAfterSeconds: RETRY_AFTER_SECONDS, cause });
 }
 
 export function badReply(what: string): ServiceError {
