@@ -38,6 +38,6 @@ async function start(settings: ChildSettings): Promise<SessionWorker | null> {
 function send(message: FromChild): void {
   process.send?.(message, (error: Error | null) => {
     // The parent is gone; its disconnecting is about to be heard.
-    if (error !== null) process.disconnect();
+    if (error !== null && process.connected) process.disconnect();
   });
 }

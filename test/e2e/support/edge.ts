@@ -23,6 +23,10 @@ export interface Edge {
   readonly url: URL;
   /** `path` begins with a slash. A body that is a stream needs its Content-Length among the headers. */
   call(method: string, path: string, call?: Call): Promise<Response>;
+  /** Ends the Worker with all that it has under way, and starts it on the same address with what it had stored. */
+  restart(): Promise<void>;
+  /** Fires the cron that runs every minute, which nothing does on one's own machine. */
+  cron(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,25 +40,37 @@ export async function startEdge(runnerUrls: readonly string[]): Promise<Edge> {
   Object.assign(process.env, environment);
   await migrate(folder.path, environment);
   const bindings = { ...SECRETS, GPU_RUNNER_URLS: runnerUrls.join(',') };
-  const worker = await unstable_startWorker({
-    config: 'wrangler.toml',
-    envFiles: ['/dev/null'],
-    bindings: Object.fromEntries(
-      Object.entries(bindings).map(([name, value]) => [name, { type: 'secret_text', value }]),
-    ),
-    dev: {
-      server: { hostname: '127.0.0.1', port: 0 },
-      persist: folder.path,
-      inspector: false,
-      watch: false,
-      logLevel: 'none',
-    },
-  });
-  await worker.ready;
+  const start = async (port: number) => {
+    const started = await unstable_startWorker({
+      config: 'wrangler.toml',
+      envFiles: ['/dev/null'],
+      bindings: Object.fromEntries(
+        Object.entries(bindings).map(([name, value]) => [name, { type: 'secret_text', value }]),
+      ),
+      dev: {
+        server: { hostname: '127.0.0.1', port },
+        persist: folder.path,
+        inspector: false,
+        watch: false,
+        logLevel: 'none',
+      },
+    });
+    await started.ready;
+    return started;
+  };
+  let worker = await start(0);
   const url = await worker.url;
   return {
     url,
     call: (method, path, call = {}) => fetch(new URL(path, url), requestOf(method, call)),
+    async restart() {
+      await worker.dispose();
+      worker = await start(Number(url.port));
+    },
+    async cron() {
+      const reply = await fetch(new URL('/cdn-cgi/handler/scheduled?cron=*+*+*+*+*', url));
+      await reply.body?.cancel();
+    },
     async close() {
       await worker.dispose();
       await folder.remove();

@@ -3,8 +3,9 @@ import { IDEMPOTENCY_KEPT_SECONDS } from '../../../../schemas/limits.ts';
 import type { Ports } from '../../ports.ts';
 import { ownerOf, type Principal } from '../../principal.ts';
 
-/** Longer than a body of 95 MB takes; a call that broke off may be taken over after it. */
-const LEASE_MS = 600_000;
+/** A call says again and again that it is under way; one that broke off may be taken over after so long. */
+const LEASE_MS = 30_000;
+const RENEW_MS = 10_000;
 const RETRY_AFTER_SECONDS = 1;
 
 export interface Keyed<T> {
@@ -54,6 +55,10 @@ export async function once<T>(ports: Ports, principal: Principal, call: Keyed<T>
       });
     }
   }
+  const renewing = setInterval(() => {
+    // One that fails is made up for by the next.
+    idempotency.renew(owner, key, claim.resource, ports.now() + LEASE_MS).catch(() => {});
+  }, RENEW_MS);
   try {
     return await call.make(claim.resource);
   } catch (error) {
@@ -63,6 +68,8 @@ export async function once<T>(ports: Ports, principal: Principal, call: Keyed<T>
     if (made !== null) return made;
     await idempotency.release(owner, key, claim.resource);
     throw error;
+  } finally {
+    clearInterval(renewing);
   }
 }
 

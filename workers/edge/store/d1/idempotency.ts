@@ -27,6 +27,12 @@ export function idempotencyStore(db: Database): IdempotencyStore {
       const { lease_until, ...rest } = row;
       return { ...rest, leaseUntil: lease_until, mine: claimed?.meta.changes === 1 };
     },
+    async renew(owner, key, resource, leaseUntil) {
+      await db
+        .prepare('UPDATE idempotency SET lease_until = ? WHERE owner = ? AND key = ? AND resource = ?')
+        .bind(leaseUntil, owner, key, resource)
+        .run();
+    },
     async takeOver(owner, key, now, leaseUntil) {
       const { meta } = await db
         .prepare('UPDATE idempotency SET lease_until = ? WHERE owner = ? AND key = ? AND lease_until <= ?')
