@@ -5,8 +5,11 @@ import { DOCUMENT, KEY_SCHEME, routes } from './http/openapi.ts';
 import { portsOf } from './ports.ts';
 import { adapterFileRoutes } from './routes/adapter-file.ts';
 import { adapterRoutes } from './routes/adapters.ts';
+import { aliasRoutes } from './routes/aliases.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { baseRoutes } from './routes/bases.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { grantRoutes } from './routes/grants.ts';
 import { healthRoutes } from './routes/health.ts';
 import { internalBlobRoutes } from './routes/internal-blobs.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -19,7 +22,8 @@ import { keepHouse } from './services/files/housekeeping.ts';
 /** As in wrangler.toml; every other cron verifies what waits. */
 const HOUSEKEEPING_CRON = '17 * * * *';
 
-const app = routes();
+/** Exported for the test that walks every route. */
+export const app = routes();
 app.use(prepare, allowOrigins, refuseIdempotencyKey);
 for (const resource of [
   healthRoutes,
@@ -28,8 +32,11 @@ for (const resource of [
   baseRoutes,
   adapterRoutes,
   adapterFileRoutes,
+  aliasRoutes,
+  grantRoutes,
   modelRoutes,
   segmentationRoutes,
+  auditRoutes,
   internalBlobRoutes,
   docsRoutes,
 ]) {

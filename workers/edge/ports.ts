@@ -4,11 +4,14 @@ import type { BlobStore } from './store/blob-store.ts';
 import type { Catalogue } from './store/catalogue.ts';
 import { d1Catalogue } from './store/d1/catalogue.ts';
 import { r2BlobStore } from './store/r2-blob-store.ts';
+import { r2TenantObjects } from './store/r2-tenant-objects.ts';
+import type { TenantObjects } from './store/tenant-objects.ts';
 
 /** What the services stand on; the clock is one of them. */
 export interface Ports {
   readonly catalogue: Catalogue;
   readonly blobs: BlobStore;
+  readonly tenantObjects: TenantObjects;
   readonly runner: RunnerClient;
   readonly settings: Settings;
   /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
@@ -29,8 +32,9 @@ export function portsOf(
   return {
     settings,
     requestId,
-    catalogue: d1Catalogue(env.DB),
+    catalogue: d1Catalogue(env.DB, settings.publicAdapters),
     blobs: r2BlobStore(env.BLOBS),
+    tenantObjects: r2TenantObjects(env.BLOBS),
     runner: new HttpRunnerClient({
       url: settings.runnerUrl,
       token: settings.runnerToken,

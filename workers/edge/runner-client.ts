@@ -33,6 +33,8 @@ export interface SegmentReply {
   readonly cache: 'hot' | 'warm' | 'cold';
   readonly serverTiming: string;
   readonly contentLength: string | null;
+  /** Of the grid that was segmented; null where the runner does not say. */
+  readonly voxels: number | null;
   readonly body: ReadableStream<Uint8Array>;
 }
 
@@ -105,6 +107,7 @@ export class HttpRunnerClient implements RunnerClient {
       cache: cache.data,
       serverTiming,
       contentLength: reply.headers.get('content-length'),
+      voxels: countOf(reply.headers.get('x-voxels')),
       body: reply.body,
     };
   }
@@ -130,6 +133,10 @@ export class HttpRunnerClient implements RunnerClient {
     headers.set('authorization', `Bearer ${this.#options.token}`);
     return this.#options.fetch(new URL(path, this.#options.url).href, { ...init, headers, redirect: 'manual' });
   }
+}
+
+function countOf(text: string | null): number | null {
+  return text !== null && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
 }
 
 function subjectHeaders({ runId, base, adapter }: RunSubject): Record<string, string> {

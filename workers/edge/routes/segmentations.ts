@@ -7,7 +7,7 @@ import { scope } from '../http/auth.ts';
 import type { EdgeContext } from '../http/context.ts';
 import { contentLength, refuseJson } from '../http/headers.ts';
 import { binary, errors, routes } from '../http/openapi.ts';
-import { type Segmented, segment } from '../services/segmentations/segment.ts';
+import { type Segmented, segmentRecorded } from '../services/segmentations/recorded.ts';
 
 const headersSchema = z.object({
   'x-adapter-id': z.string().meta({ description: `tenant/name, or ${BASE_REF}` }),
@@ -59,6 +59,7 @@ const create = createRoute({
       'bad_runner_reply',
       'runner_busy',
       'runner_unavailable',
+      'storage_unavailable',
       'deadline_exceeded',
     ),
   },
@@ -69,7 +70,7 @@ export const segmentationRoutes = routes().openapi(create, async (c) => {
   refuseAsync(c);
   refuseJson(c.req, 'a volume');
   const length = contentLength(c.req);
-  const done = await segment(c.get('ports'), c.get('principal'), {
+  const done = await segmentRecorded(c.get('ports'), c.get('principal'), {
     runId: c.get('requestId'),
     adapter,
     output,

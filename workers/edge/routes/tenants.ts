@@ -9,7 +9,7 @@ import { errors, routes } from '../http/openapi.ts';
 import { paged, pageOf } from '../http/paging.ts';
 import { createTenant } from '../services/tenants/create.ts';
 import { removeTenant } from '../services/tenants/remove.ts';
-import type { TenantRecord } from '../store/catalogue.ts';
+import type { TenantRecord } from '../store/tenant-store.ts';
 
 const tags = ['tenants'];
 const common = ['invalid_request', 'unauthorized', 'forbidden', 'internal'] as const;
@@ -44,7 +44,7 @@ const list = createRoute({
 const remove = createRoute({
   method: 'delete',
   path: '/v1/tenants/{tenant}',
-  summary: 'Delete a tenant and all that is its own',
+  summary: 'Delete a tenant and all that is its own, its audit among it',
   tags,
   ...operator,
   request: { params: z.object({ tenant: nameSchema }) },
@@ -52,7 +52,9 @@ const remove = createRoute({
 });
 
 export const tenantRoutes = routes()
-  .openapi(create, async (c) => c.json(show(await createTenant(c.get('ports'), c.req.valid('json').id)), 201))
+  .openapi(create, async (c) =>
+    c.json(show(await createTenant(c.get('ports'), c.get('principal'), c.req.valid('json').id)), 201),
+  )
   .openapi(list, async (c) => {
     const query = c.req.valid('query');
     const tenants = await c.get('ports').catalogue.tenants.list(pageOf(query, (place) => place));
@@ -62,7 +64,7 @@ export const tenantRoutes = routes()
     );
   })
   .openapi(remove, async (c) => {
-    await removeTenant(c.get('ports'), c.req.valid('param').tenant);
+    await removeTenant(c.get('ports'), c.get('principal'), c.req.valid('param').tenant);
     return c.body(null, 204);
   });
 

@@ -1,11 +1,9 @@
 import type { OUTPUTS } from '../../../../schemas/api.ts';
-import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
 import type { SegmentReply } from '../../runner-client.ts';
 import { badReply } from '../../runner-problems.ts';
 import type { BaseRecord, VersionRecord } from '../../store/catalogue.ts';
-import { readRef, resolveReady } from '../adapters/resolve.ts';
 import { grantFile } from '../files/grant.ts';
 import { forwardBody } from './forwarded-body.ts';
 
@@ -21,19 +19,20 @@ export interface Segmentation {
   readonly signal: AbortSignal;
 }
 
-export interface Segmented {
-  /** Null where the base ran alone. */
+/** What a segmentation is made with. */
+export interface Model {
+  /** Null where the base runs alone. */
   readonly version: VersionRecord | null;
   readonly base: BaseRecord;
-  readonly reply: SegmentReply;
 }
 
-/**
- * Has a runner segment the volume with the adapter that the reference means, and with that alone: what is unknown,
- * not the caller's or not ready is an error, and so is a reply made with anything else than what was resolved.
- */
-export async function segment(ports: Ports, principal: Principal, input: Segmentation): Promise<Segmented> {
-  const { version, base } = await resolve(ports, principal, input.adapter);
+/** Has a runner segment the volume with this model and with that alone: a reply made with anything else is an error. */
+export async function segment(
+  ports: Ports,
+  principal: Principal,
+  { version, base }: Model,
+  input: Segmentation,
+): Promise<SegmentReply> {
   const deadlineMs = input.deadlineSeconds * 1000;
   const call = {
     runId: input.runId,
@@ -52,27 +51,9 @@ export async function segment(ports: Ports, principal: Principal, input: Segment
       await reply.body.cancel();
       throw badReply('it used another adapter or base');
     }
-    return { version, base, reply };
+    return reply;
   } catch (error) {
     await body.drain();
     throw error;
   }
-}
-
-async function resolve(
-  ports: Ports,
-  principal: Principal,
-  adapter: string,
-): Promise<{ version: VersionRecord | null; base: BaseRecord }> {
-  const { bases } = ports.catalogue;
-  const ref = readRef(adapter);
-  if (ref.kind === 'base') {
-    const base = await bases.first();
-    if (base === null) throw new ServiceError('not_found', 'No base is served here.');
-    return { version: null, base };
-  }
-  const version = await resolveReady(ports, principal, ref);
-  const base = await bases.find(version.base);
-  if (base === null) throw new Error('the base of a version is not in the catalogue');
-  return { version, base };
 }
