@@ -12,8 +12,8 @@ export interface Call {
   readonly json?: unknown;
   readonly body?: Uint8Array | ReadableStream<Uint8Array> | string | null;
   readonly signal?: AbortSignal;
-  /** Vars and secrets other than those of the tests. */
-  readonly vars?: Record<string, string>;
+  /** Vars, secrets and bindings other than those of the tests. */
+  readonly vars?: Record<string, unknown>;
 }
 
 /** Empty D1 and R2 with the tables as the migrations make them. */
