@@ -8,9 +8,11 @@ import { type ConnectionOptions, connect, withConnection } from '../connection.t
 import { usage, wholeNumber } from '../failure.ts';
 import { print } from '../print.ts';
 
+/** There must be no such alias. */
+const NOWHERE = 'none';
+
 interface AliasOptions extends ConnectionOptions {
-  /** Null: there must be no such alias. */
-  expected?: number | null;
+  expected?: number | typeof NOWHERE;
   delete?: true;
 }
 
@@ -27,16 +29,17 @@ export function addAdapterSharing(adapter: Command): void {
       .option('--delete', 'delete the alias'),
   ).action(async (name: string, alias: string, version: number | undefined, options: AliasOptions) => {
     if ((version === undefined) !== (options.delete === true)) throw usage('alias takes either a version or --delete');
-    if (options.delete && options.expected === null) throw usage('an alias that is nowhere cannot be deleted');
     const client = connect(options);
     const path = `${pathOf(name)}/aliases/${alias}`;
     if (version === undefined) {
-      await client.remove(path, { expected: options.expected ?? undefined });
+      if (options.expected === NOWHERE) throw usage('an alias that is nowhere cannot be deleted');
+      await client.remove(path, { expected: options.expected });
       print(`deleted ${name}@${alias}`);
       return;
     }
-    const expected = options.expected === undefined ? await placeOf(client, name, alias) : options.expected;
-    const moved = await client.json('PUT', path, aliasSchema, {}, { version, expected });
+    const at = options.expected ?? (await placeOf(client, name, alias));
+    const move = { version, expected: at === NOWHERE ? null : at };
+    const moved = await client.json('PUT', path, aliasSchema, {}, move);
     print(`${moved.adapter}@${moved.alias} -> ${moved.version}`);
   });
 
@@ -55,9 +58,9 @@ export function addAdapterSharing(adapter: Command): void {
   });
 }
 
-async function placeOf(client: Client, name: string, alias: string): Promise<number | null> {
+async function placeOf(client: Client, name: string, alias: string): Promise<number | typeof NOWHERE> {
   const { aliases } = await client.json('GET', pathOf(name), adapterSchema);
-  return aliases[alias] ?? null;
+  return aliases[alias] ?? NOWHERE;
 }
 
 function pathOf(name: string): string {
@@ -83,6 +86,6 @@ function grantee(text: string): string {
   return text;
 }
 
-function place(text: string): number | null {
-  return text === 'none' ? null : wholeNumber(1)(text);
+function place(text: string): number | typeof NOWHERE {
+  return text === NOWHERE ? NOWHERE : wholeNumber(1)(text);
 }

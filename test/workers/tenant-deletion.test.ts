@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { ADMIN, callEdge, edge, makeKey, makeTenant, problem } from './support/edge.ts';
 import { adapterFile, BASE_DIGEST, hex, push, sha256 } from './support/files.ts';
+import { labelMap } from './support/runner-stub.ts';
 import { everyObject, everyRow } from './support/tables.ts';
 import { useWorld } from './support/world.ts';
 
@@ -145,6 +146,19 @@ test("others' lines and jobs keep what they did with its adapters, by digest, wi
   expect(data.map(({ subject }) => subject)).toContain('umbrella/tumour/grants/(deleted)');
   const job = await env.DB.prepare('SELECT * FROM jobs').first();
   expect(job).toMatchObject({ tenant: 'umbrella', adapter: sha256(adapterFile('of acme')), adapter_version: 1 });
+  expect(mentions(await everyRow())).toBe(false);
+});
+
+test('a segmentation of another that was under way ends with its label map, and its line without the name', async () => {
+  world.runner.segment = async (headers) => {
+    expect((await remove()).status).toBe(204);
+    return labelMap(headers);
+  };
+  const call = { key: world.other, body: new Uint8Array(9) };
+  const reply = await edge('POST', '/v1/segmentations?adapter=acme/tumour', call);
+  expect(reply.status).toBe(200);
+  const { data } = await (await edge('GET', '/v1/audit', { key: world.other })).json<{ data: unknown[] }>();
+  expect(data[0]).toMatchObject({ subject: '(deleted)', adapter: sha256(adapterFile('of acme')), outcome: 'ok' });
   expect(mentions(await everyRow())).toBe(false);
 });
 

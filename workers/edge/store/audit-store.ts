@@ -23,8 +23,11 @@ export type AuditRecord = Required<AuditEntry> & { readonly id: number };
 
 /** Append-only. What changes something is written in the same transaction as the change, by the store that makes it. */
 export interface AuditStore {
-  /** False where the tenant is gone, of which nothing may be written any more. */
-  append(entry: AuditEntry): Promise<boolean>;
+  /**
+   * False where the tenant is gone, of which nothing may be written any more. `owner` is the tenant that the subject
+   * names, where it names one: if that one is gone, so is its name.
+   */
+  append(entry: AuditEntry, owner?: string): Promise<boolean>;
   /** The newest first; of one tenant, or of everyone where `tenant` is undefined. */
   list(tenant: string | undefined, page: Page<number>): Promise<AuditRecord[]>;
 }

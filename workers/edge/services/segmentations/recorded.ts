@@ -43,11 +43,13 @@ async function run(ports: Ports, principal: Principal, ref: AdapterRef, input: S
     reply = await segment(ports, principal, model, input);
   } catch (error) {
     const entry = line(error instanceof ServiceError ? error.code : 'internal');
-    ports.later(append(ports, entry).catch((failure: unknown) => console.error(ports.requestId, String(failure))));
+    ports.later(
+      append(ports, entry, model).catch((failure: unknown) => console.error(ports.requestId, String(failure))),
+    );
     throw error;
   }
   try {
-    await append(ports, line('ok', reply.voxels));
+    await append(ports, line('ok', reply.voxels), model);
   } catch (error) {
     await reply.body.cancel().catch(() => {});
     throw error;
@@ -61,8 +63,9 @@ function subjectOf(model: Model | null, asGiven: string): string {
   return version === null ? BASE_REF : `${version.tenant}/${version.name}@${version.version}`;
 }
 
-async function append(ports: Ports, entry: AuditEntry): Promise<void> {
-  const written = await persistently(() => ports.catalogue.audit.append(entry)).catch((cause: unknown) => {
+async function append(ports: Ports, entry: AuditEntry, model: Model | null): Promise<void> {
+  const owner = model?.version?.tenant;
+  const written = await persistently(() => ports.catalogue.audit.append(entry, owner)).catch((cause: unknown) => {
     throw new ServiceError('storage_unavailable', 'The segmentation could not be recorded.', { cause });
   });
   if (!written) throw new ServiceError('unauthorized', 'The tenant was deleted meanwhile.');

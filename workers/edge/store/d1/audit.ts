@@ -20,7 +20,7 @@ interface AuditRow {
 
 const COLUMNS = 'tenant, at, actor, action, subject, adapter, base, voxels, outcome, request';
 
-function bindsOf(entry: AuditEntry, subject: Clause['binds'] = [entry.subject]): (string | number | null)[] {
+function bindsOf(entry: AuditEntry, subject: readonly (string | null)[] = [entry.subject]): (string | number | null)[] {
   const { tenant, at, actor, action, adapter, base, voxels, outcome, requestId } = entry;
   return [tenant, at, actor, action, ...subject, adapter ?? null, base ?? null, voxels ?? null, outcome, requestId];
 }
@@ -39,13 +39,14 @@ export function logged(db: Database, entry: AuditEntry, subject?: Clause): D1Pre
 
 export function auditStore(db: Database): AuditStore {
   return {
-    async append(entry) {
+    async append(entry, owner) {
+      const there = '(? IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?))';
       const { meta } = await db
         .prepare(
-          `INSERT INTO audit (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-            WHERE ? IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?)`,
+          `INSERT INTO audit (${COLUMNS})
+            SELECT ?, ?, ?, ?, iif(${there}, ?, '(deleted)'), ?, ?, ?, ?, ? WHERE ${there}`,
         )
-        .bind(...bindsOf(entry), entry.tenant, entry.tenant)
+        .bind(...bindsOf(entry, [owner ?? null, owner ?? null, entry.subject]), entry.tenant, entry.tenant)
         .run();
       return meta.changes > 0;
     },
