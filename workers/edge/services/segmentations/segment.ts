@@ -2,7 +2,7 @@ import type { OUTPUTS } from '../../../../schemas/api.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
 import type { SegmentReply } from '../../runner-client.ts';
-import { badReply } from '../../runner-problems.ts';
+import { aborted, badReply } from '../../runner-problems.ts';
 import type { BaseRecord, VersionRecord } from '../../store/catalogue.ts';
 import { grantFile } from '../files/grant.ts';
 import { forwardBody } from './forwarded-body.ts';
@@ -54,6 +54,7 @@ export async function segment(
     return reply;
   } catch (error) {
     await body.drain();
-    throw error;
+    // The runner's connection ends with the caller's, which is no fault of the runner.
+    throw body.brokeOff() ? aborted(input.signal.reason) : error;
   }
 }
