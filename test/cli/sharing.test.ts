@@ -117,21 +117,21 @@ describe('pdora key rotate', () => {
   });
 });
 
-describe('pdora audit', () => {
-  const line = (id: number) => ({
-    id,
-    at: CREATED,
-    tenant: 'clinic',
-    actor: 'key:k1',
-    action: 'segmentation.run',
-    subject: 'clinic/task@2',
-    adapter: DIGEST,
-    base: DIGEST,
-    voxels: 4096,
-    outcome: 'ok',
-    request_id: 'r',
-  });
+const line = (id: number) => ({
+  id,
+  at: CREATED,
+  tenant: 'clinic',
+  actor: 'key:k1',
+  action: 'segmentation.run',
+  subject: 'clinic/task@2',
+  adapter: DIGEST,
+  base: DIGEST,
+  voxels: 4096,
+  outcome: 'ok',
+  request_id: 'r',
+});
 
+describe('pdora audit', () => {
   it('shows lines, page after page, as many as are asked for', async () => {
     answer = ({ url }, reply) => {
       const second = url.includes('cursor=c1');

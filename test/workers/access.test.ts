@@ -250,10 +250,10 @@ test.each(['umbrella', '*'])('an adapter granted to %s is seen and used, until t
 });
 
 test('a key whose row is gone is refused with the next request', async () => {
-  const read = () => edge('GET', '/v1/adapters', { key: world.key });
-  expect((await read()).status).toBe(200);
+  const read = { method: 'GET', path: '/v1/adapters', scope: null };
+  expect((await call(read, world.key)).status).toBe(200);
   await env.DB.prepare("DELETE FROM keys WHERE tenant = 'acme'").run();
-  expect((await read()).status).toBe(401);
+  expect((await call(read, world.key)).status).toBe(401);
 });
 
 test("who calls is asked of the database's primary every time, and of nothing else", async () => {
@@ -267,7 +267,7 @@ test("who calls is asked of the database's primary every time, and of nothing el
       };
     },
   });
-  for (let call = 0; call < 2; call++) {
+  for (let time = 0; time < 2; time++) {
     const ports = portsOf({ ...env, DB }, { waitUntil: () => {} });
     expect(await authenticate(ports, `Bearer ${world.key}`)).toMatchObject({ tenant: 'acme' });
   }

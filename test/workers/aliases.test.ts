@@ -17,6 +17,9 @@ const set = (version: unknown, expected: unknown, to = path) =>
   edge('PUT', to, { key: world.key, json: { version, expected } });
 const remove = (query = '') => edge('DELETE', path + query, { key: world.key });
 
+const use = () => edge('POST', '/v1/segmentations?adapter=tumour@stable', { key: world.key, body: new Uint8Array(9) });
+const removeVersion = () => edge('DELETE', '/v1/adapters/tumour/versions/1', { key: world.key });
+
 async function place(): Promise<number | undefined> {
   const shown = await (await edge('GET', '/v1/adapters/tumour', { key: world.key })).json<{
     aliases: Record<string, number>;
@@ -29,8 +32,6 @@ describe('an alias', () => {
     const made = await set(1, null);
     expect(made.status).toBe(200);
     expect(await made.json()).toEqual({ adapter: 'acme/tumour', alias: 'stable', version: 1 });
-    const use = () =>
-      edge('POST', '/v1/segmentations?adapter=tumour@stable', { key: world.key, body: new Uint8Array(9) });
     expect((await use()).headers.get('x-adapter-digest')).toBe(sha256(first));
     expect((await set(2, 1)).status).toBe(200);
     expect((await use()).headers.get('x-adapter-digest')).toBe(sha256(second));
@@ -106,11 +107,10 @@ test.each([
 describe('deleting an alias', () => {
   test('frees its version', async () => {
     await set(1, null);
-    const version = () => edge('DELETE', '/v1/adapters/tumour/versions/1', { key: world.key });
-    expect(await problem(await version())).toMatchObject({ status: 409, code: 'in_use' });
+    expect(await problem(await removeVersion())).toMatchObject({ status: 409, code: 'in_use' });
     expect((await remove()).status).toBe(204);
     expect(await place()).toBeUndefined();
-    expect((await version()).status).toBe(204);
+    expect((await removeVersion()).status).toBe(204);
   });
 
   test('that is not there is not found', async () => {

@@ -74,7 +74,8 @@ describe('a rotated key', () => {
   test('has one successor where two ask at once', async () => {
     const old = await makeKey('acme');
     const replies = await Promise.all([rotate(old.id), rotate(old.id), rotate(old.id)]);
-    expect(replies.map((reply) => reply.status).toSorted()).toEqual([201, 409, 409]);
+    expect(replies.filter((reply) => reply.status === 201)).toHaveLength(1);
+    expect(replies.filter((reply) => reply.status === 409)).toHaveLength(2);
   });
 });
 

@@ -21,7 +21,8 @@ const codes = async (replies: Response[]) =>
 
 test('eight uploads of one version at once make one', async () => {
   const replies = await Promise.all(Array.from({ length: 8 }, () => push(world.key, 'tumour', file)));
-  expect(replies.map((reply) => reply.status).toSorted()).toEqual([...Array(7).fill(200), 201]);
+  expect(replies.filter((reply) => reply.status === 201)).toHaveLength(1);
+  expect(replies.filter((reply) => reply.status === 200)).toHaveLength(7);
   for (const reply of replies) expect(await reply.json()).toMatchObject({ version: 1, digest: sha256(file) });
   expect((await stored()).rows).toMatchObject({ versions: 1, files: 2, file_holds: 0 });
   const created = await env.DB.prepare("SELECT count(*) AS count FROM audit WHERE action = 'version.create'").first();
@@ -42,7 +43,7 @@ describe('an alias', () => {
       const others = [1, 2, 3].filter((version) => version !== at);
       const move = (version: number) => call('PUT', 'tumour/aliases/stable', { version, expected: at });
       const replies = await Promise.all(others.map(move));
-      expect((await codes(replies)).toSorted()).toEqual([200, 'alias_conflict']);
+      expect(new Set(await codes(replies))).toEqual(new Set([200, 'alias_conflict']));
       at = others[replies.findIndex((reply) => reply.ok)] ?? 0;
       expect((await shown()).aliases['stable']).toBe(at);
     }
@@ -53,7 +54,7 @@ describe('an alias', () => {
     const replies = await Promise.all(
       [1, 2].map((version) => call('PUT', 'tumour/aliases/stable', { version, expected: null })),
     );
-    expect((await codes(replies)).toSorted()).toEqual([200, 'alias_conflict']);
+    expect(new Set(await codes(replies))).toEqual(new Set([200, 'alias_conflict']));
   });
 
   test('never points at a version that was deleted at the same moment', async () => {
@@ -74,30 +75,30 @@ describe('an alias', () => {
   });
 });
 
+const start = (adapter: string, key = world.key) =>
+  edge('POST', `/v1/segmentations?adapter=${adapter}`, { key, body: new Uint8Array(9) });
+
+/** The runner has the file by the time `meanwhile` happens, and answers after it. */
+function during(meanwhile: () => Promise<Response>): void {
+  world.runner.segment = async (headers) => {
+    const fetched = await edge('GET', `/internal/blobs/${hex(sha256(file))}`, {
+      key: env.RUNNER_TOKEN,
+      headers: { 'x-grant': headers.get('x-grant') ?? '' },
+    });
+    expect(sha256(new Uint8Array(await fetched.arrayBuffer()))).toBe(sha256(file));
+    expect((await meanwhile()).ok).toBe(true);
+    return labelMap(headers);
+  };
+}
+
+async function expectLabelMap(reply: Response): Promise<void> {
+  expect(reply.status).toBe(200);
+  expect(reply.headers.get('x-adapter-digest')).toBe(sha256(file));
+  expect(reply.headers.get('x-adapter-version')).toBe('1');
+  expect(new Uint8Array(await reply.arrayBuffer())).toEqual(LABEL_MAP);
+}
+
 describe('a segmentation that has started', () => {
-  const start = (adapter: string, key = world.key) =>
-    edge('POST', `/v1/segmentations?adapter=${adapter}`, { key, body: new Uint8Array(9) });
-
-  /** The runner has the file by the time `meanwhile` happens, and answers after it. */
-  function during(meanwhile: () => Promise<Response>): void {
-    world.runner.segment = async (headers) => {
-      const fetched = await edge('GET', `/internal/blobs/${hex(sha256(file))}`, {
-        key: env.RUNNER_TOKEN,
-        headers: { 'x-grant': headers.get('x-grant') ?? '' },
-      });
-      expect(sha256(new Uint8Array(await fetched.arrayBuffer()))).toBe(sha256(file));
-      expect((await meanwhile()).ok).toBe(true);
-      return labelMap(headers);
-    };
-  }
-
-  async function expectLabelMap(reply: Response): Promise<void> {
-    expect(reply.status).toBe(200);
-    expect(reply.headers.get('x-adapter-digest')).toBe(sha256(file));
-    expect(reply.headers.get('x-adapter-version')).toBe('1');
-    expect(new Uint8Array(await reply.arrayBuffer())).toEqual(LABEL_MAP);
-  }
-
   test('gets its label map although the adapter is deleted', async () => {
     await push(world.key, 'tumour', file);
     during(() => call('DELETE', 'tumour'));

@@ -10,6 +10,11 @@ import { useWorld } from './support/world.ts';
 const world = useWorld();
 const shared = adapterFile('of both');
 
+const run = (sql: string, ...binds: unknown[]) =>
+  env.DB.prepare(sql)
+    .bind(...binds)
+    .run();
+
 /** Everything that a tenant can have, in every table and under every prefix of the bucket. */
 async function settle(tenant: string, key: string, other: string): Promise<void> {
   const call = (method: string, path: string, json?: unknown) =>
@@ -29,21 +34,18 @@ async function settle(tenant: string, key: string, other: string): Promise<void>
   ]) {
     await env.BLOBS.put(object, new Uint8Array(9));
   }
-  const run = (sql: string, ...binds: unknown[]) =>
-    env.DB.prepare(sql)
-      .bind(...binds)
-      .run();
   await run('INSERT INTO quotas (tenant, stored_bytes) VALUES (?, 5)', tenant);
-  for (const [id, multipart] of [
-    ['open', upload.uploadId],
-    ['whole', 'complete'],
+  for (const [id, multipart, completedAt] of [
+    ['open', upload.uploadId, null],
+    ['whole', 'complete', 1],
   ]) {
     await run(
-      "INSERT INTO uploads VALUES (?, ?, 'k', 9, ?, ?, NULL, 1, 9e15)",
+      "INSERT INTO uploads VALUES (?, ?, 'k', 9, ?, ?, ?, 1, 9e15)",
       `${tenant}-${id}`,
       tenant,
       sha256(new TextEncoder().encode(tenant)),
       multipart,
+      completedAt,
     );
   }
   await run('INSERT INTO upload_parts VALUES (?, 1, ?)', `${tenant}-open`, part.etag);
@@ -69,6 +71,15 @@ beforeEach(async () => {
 
 const remove = () => edge('DELETE', '/v1/tenants/acme', { key: ADMIN });
 const mentions = (value: unknown) => JSON.stringify(value).includes('acme');
+
+/** The rows that a deletion of `acme` has no business with. */
+const kept = (rows: Record<string, Record<string, unknown>[]>) =>
+  Object.entries(rows).flatMap(([table, all]) =>
+    all
+      .filter((row) => table !== 'tombstones' && !mentions(row))
+      .filter((row) => row['digest'] !== sha256(adapterFile('of acme')))
+      .map((row) => ({ table, ...row })),
+  );
 
 test('the tenant that is deleted has something in every table', async () => {
   const rows = await everyRow();
@@ -108,13 +119,6 @@ test('another tenant loses nothing but what was shared with it', async () => {
   const objects = await everyObject();
   await remove();
   const after = await everyRow();
-  const kept = (rows: Record<string, Record<string, unknown>[]>) =>
-    Object.entries(rows).flatMap(([table, all]) =>
-      all
-        .filter((row) => table !== 'tombstones' && !mentions(row))
-        .filter((row) => row['digest'] !== sha256(adapterFile('of acme')))
-        .map((row) => ({ table, ...row })),
-    );
   const theirs = kept(before);
   expect(theirs.length).toBeGreaterThan(20);
   for (const row of theirs) expect(kept(after)).toContainEqual(row);
@@ -222,13 +226,13 @@ test.each([
   expect([await everyRow(), await everyObject()]).toEqual(before);
 });
 
-test('what the bucket refuses once is tried again', async () => {
-  let failures = 2;
-  const BLOBS = new Proxy(env.BLOBS, {
+/** The bucket, whose deletions fail as long as `fails` says so. */
+function unreliable(fails: (key: string) => boolean): R2Bucket {
+  return new Proxy(env.BLOBS, {
     get(bucket, name) {
       if (name === 'delete') {
         return async (keys: string | string[]) => {
-          if (failures-- > 0) throw new Error('the bucket does not answer');
+          if (fails(String(keys))) throw new Error('the bucket does not answer');
           await bucket.delete(keys);
         };
       }
@@ -236,6 +240,25 @@ test('what the bucket refuses once is tried again', async () => {
       return typeof value === 'function' ? value.bind(bucket) : value;
     },
   });
+}
+
+test('what the bucket refuses twice is tried again', async () => {
+  const tried = new Map<string, number>();
+  const BLOBS = unreliable((key) => {
+    const times = (tried.get(key) ?? 0) + 1;
+    tried.set(key, times);
+    return times < 3 && !key.startsWith('blobs/');
+  });
   expect((await edge('DELETE', '/v1/tenants/acme', { key: ADMIN, vars: { BLOBS } })).status).toBe(204);
   expect((await everyObject()).filter(mentions)).toEqual([]);
+});
+
+test('what the bucket never lets go keeps nothing else, and that is said', async () => {
+  const BLOBS = unreliable((key) => key === 'inputs/acme-job');
+  const reply = await edge('DELETE', '/v1/tenants/acme', { key: ADMIN, vars: { BLOBS } });
+  expect(await problem(reply)).toMatchObject({ status: 503, code: 'storage_unavailable' });
+  expect((await everyObject()).filter(mentions)).toEqual(['inputs/acme-job']);
+  expect(mentions(await everyRow())).toBe(false);
+  const file = sha256(adapterFile('of acme'));
+  expect(await everyObject()).not.toContain(`blobs/${hex(file)}`);
 });

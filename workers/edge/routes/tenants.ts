@@ -48,7 +48,7 @@ const remove = createRoute({
   tags,
   ...operator,
   request: { params: z.object({ tenant: nameSchema }) },
-  responses: { 204: { description: 'Deleted' }, ...errors(...common, 'not_found') },
+  responses: { 204: { description: 'Deleted' }, ...errors(...common, 'not_found', 'storage_unavailable') },
 });
 
 export const tenantRoutes = routes()

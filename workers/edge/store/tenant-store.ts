@@ -30,6 +30,7 @@ export interface Tombstone {
 export interface Estate {
   /** Digests of files, which others may have too. */
   readonly files: readonly string[];
-  readonly uploads: readonly { readonly id: string; readonly multipart: string }[];
+  /** `multipart` is R2's name for one that is not complete. */
+  readonly uploads: readonly { readonly id: string; readonly multipart: string | null }[];
   readonly jobs: readonly string[];
 }

@@ -18,12 +18,13 @@ export async function authenticate(ports: Ports, authorization: string | undefin
 }
 
 /** A key that is still kept under the previous pepper is kept under the present one from now on. */
-async function findKey({ catalogue, settings, later }: Ports, shown: string): Promise<FoundKey | null> {
-  const { keyPepper, previousKeyPepper } = settings;
+async function findKey(ports: Ports, shown: string): Promise<FoundKey | null> {
+  const { keys } = ports.catalogue;
+  const { keyPepper, previousKeyPepper } = ports.settings;
   const hash = await hmacHex(keyPepper, shown);
-  if (previousKeyPepper === null) return catalogue.keys.findByHash([hash]);
-  const key = await catalogue.keys.findByHash([hash, await hmacHex(previousKeyPepper, shown)]);
-  if (key !== null && key.hash !== hash) later(catalogue.keys.rehash(key.hash, hash));
+  if (previousKeyPepper === null) return keys.findByHash([hash]);
+  const key = await keys.findByHash([hash, await hmacHex(previousKeyPepper, shown)]);
+  if (key !== null && key.hash !== hash) ports.later(keys.rehash(key.hash, hash));
   return key;
 }
 

@@ -22,9 +22,9 @@ export function tenantStore(db: Database): TenantStore {
     },
     async remove(tenant, { nameHash, at, actor }) {
       const of = (sql: string) => db.prepare(sql).bind(tenant);
-      const [files, uploads, jobs, buried] = await db.batch<{ id: string; multipart: string }>([
+      const [files, uploads, jobs, buried] = await db.batch<{ id: string; multipart: string | null }>([
         of('SELECT DISTINCT digest AS id FROM versions WHERE tenant = ?1'),
-        of('SELECT id, multipart FROM uploads WHERE tenant = ?1'),
+        of('SELECT id, iif(completed_at IS NULL, multipart, NULL) AS multipart FROM uploads WHERE tenant = ?1'),
         of('SELECT id FROM jobs WHERE tenant = ?1'),
         db
           .prepare('INSERT INTO tombstones (name_hash, at, actor) SELECT ?, ?, ? FROM tenants WHERE id = ?')

@@ -10,9 +10,9 @@ export interface Clause {
 /** The rule of sharing, in one place. */
 export interface Sharing {
   /** Whether the viewer may use the adapter `<table>.tenant`, `<table>.<column>`. */
-  mayUse(viewer: Viewer, table: string, column: 'name' | 'adapter'): Clause;
+  readonly mayUse: (viewer: Viewer, table: string, column: 'name' | 'adapter') => Clause;
   /** As `mayUse`, as a table `(tenant, name)`, for lists: it costs by what is visible and not by what there is. */
-  visibleAdapters(viewer: Viewer): Clause;
+  readonly visibleAdapters: (viewer: Viewer) => Clause;
 }
 
 /** Where the operator does not allow public adapters, a grant to everyone is a grant to nobody. */
