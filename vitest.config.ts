@@ -49,6 +49,7 @@ async function workerUnderTest() {
         GRANT_SECRET: 'grant-secret-of-the-tests',
         RUNNER_TOKEN: 'runner-token-of-the-tests',
         CORS_ORIGINS: 'https://viewer.example, http://localhost:5173',
+        PUBLIC_ADAPTERS: 'true',
         MIGRATIONS: await readD1Migrations('workers/edge/migrations'),
       },
     },

@@ -54,18 +54,18 @@ export class Client {
   }
 
   /** Every item of a list, page after page. */
-  async *pages<T>(path: string, item: z.ZodType<T>): AsyncGenerator<T> {
+  async *pages<T>(path: string, item: z.ZodType<T>, query: Query = {}): AsyncGenerator<T> {
     const page = z.object({ data: z.array(item), next_cursor: z.string().nullish() });
     let cursor: string | undefined;
     do {
-      const { data, next_cursor: next } = await this.json('GET', path, page, { cursor });
+      const { data, next_cursor: next } = await this.json('GET', path, page, { ...query, cursor });
       yield* data;
       cursor = next ?? undefined;
     } while (cursor !== undefined);
   }
 
-  async remove(path: string): Promise<void> {
-    await this.send(path, { method: 'DELETE' });
+  async remove(path: string, query: Query = {}): Promise<void> {
+    await this.send(path, { method: 'DELETE', query });
   }
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { addAdapter } from './commands/adapter.ts';
+import { addAudit } from './commands/audit.ts';
 import { addBase } from './commands/base.ts';
 import { addDemo } from './commands/demo.ts';
 import { addKey } from './commands/key.ts';
@@ -15,7 +16,7 @@ const program = new Command('pdora')
   .description('One shared SwinUNETR, one small PDoRA adapter a task, named in a request')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
-for (const add of [addSegment, addAdapter, addBase, addTenant, addKey, addDemo, addPhantom]) add(program);
+for (const add of [addSegment, addAdapter, addBase, addTenant, addKey, addAudit, addDemo, addPhantom]) add(program);
 
 handleInterrupts();
 whenInterrupted(removeUnfinished);

@@ -6,6 +6,8 @@ import {
   DEADLINE_ASYNC_MAX_SECONDS,
   DEADLINE_DEFAULT_SECONDS,
   DEADLINE_MAX_SECONDS,
+  KEY_OVERLAP_DEFAULT_SECONDS,
+  KEY_OVERLAP_MAX_SECONDS,
   PAGE_DEFAULT_ITEMS,
   PAGE_MAX_ITEMS,
 } from './limits.ts';
@@ -76,6 +78,15 @@ export const keySchema = z.object({
   scopes: z.array(scopeSchema),
   created_at: timeSchema,
   expires_at: timeSchema.nullable(),
+});
+
+export const keyRotateSchema = z.strictObject({
+  overlap_seconds: z
+    .int()
+    .min(0)
+    .max(KEY_OVERLAP_MAX_SECONDS)
+    .default(KEY_OVERLAP_DEFAULT_SECONDS)
+    .meta({ description: 'For how long the old key still works, though never longer than it would have' }),
 });
 
 export const keyCreatedSchema = keySchema.extend({

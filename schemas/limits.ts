@@ -58,6 +58,10 @@ export const IDEMPOTENCY_KEPT_SECONDS = 86_400;
 /** Between the last use of a file and its collection: longer than any run that may still fetch it. */
 export const FILE_GRACE_SECONDS = 3_600;
 
+/** For how long a rotated key works beside the new one. */
+export const KEY_OVERLAP_DEFAULT_SECONDS = 86_400;
+export const KEY_OVERLAP_MAX_SECONDS = 30 * 86_400;
+
 /** Lists. */
 export const PAGE_DEFAULT_ITEMS = 50;
 export const PAGE_MAX_ITEMS = 200;

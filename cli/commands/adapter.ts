@@ -3,6 +3,7 @@ import { addAdapterCatalogue } from './adapter-catalogue.ts';
 import { addAdapterCheck } from './adapter-check.ts';
 import { addAdapterInspect } from './adapter-inspect.ts';
 import { addAdapterPush } from './adapter-push.ts';
+import { addAdapterSharing } from './adapter-sharing.ts';
 
 /** `pdora adapter …`. */
 export function addAdapter(program: Command): void {
@@ -11,4 +12,5 @@ export function addAdapter(program: Command): void {
   addAdapterInspect(adapter);
   addAdapterPush(adapter);
   addAdapterCatalogue(adapter);
+  addAdapterSharing(adapter);
 }

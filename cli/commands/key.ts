@@ -1,6 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { z } from 'zod';
 import { keyCreatedSchema, keySchema, SCOPES, type Scope } from '../../schemas/api.ts';
+import { KEY_OVERLAP_DEFAULT_SECONDS, KEY_OVERLAP_MAX_SECONDS } from '../../schemas/limits.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
+import { wholeNumber } from '../failure.ts';
 import { print, printJson, table } from '../print.ts';
 
 interface CreateOptions extends ConnectionOptions {
@@ -10,7 +13,7 @@ interface CreateOptions extends ConnectionOptions {
   json?: true;
 }
 
-/** `pdora key create|list|revoke`. */
+/** `pdora key create|list|rotate|revoke`. */
 export function addKey(program: Command): void {
   const key = program.command('key').description('keys of a tenant (admin key, or one with tenant:admin)');
 
@@ -27,15 +30,7 @@ export function addKey(program: Command): void {
     const expires = options.expires === undefined ? {} : { expires_at: options.expires };
     const body = { name: options.name, scopes: [...new Set(options.scope)], ...expires };
     const made = await connect(options).json('POST', keysPath(tenant), keyCreatedSchema, {}, body);
-    if (options.json) printJson(made);
-    else
-      print(
-        table([
-          ['id', made.id],
-          ['key', made.key],
-          ['scopes', made.scopes.join(' ')],
-        ]),
-      );
+    showMade(made, options);
   });
 
   withConnection(
@@ -53,12 +48,44 @@ export function addKey(program: Command): void {
     }
   });
 
+  withConnection(
+    key
+      .command('rotate')
+      .description('replace a key by another that may do the same; it is shown this once')
+      .argument('<tenant>')
+      .argument('<id>')
+      .option(
+        '--overlap <seconds>',
+        'for how long the old one still works',
+        wholeNumber(0, KEY_OVERLAP_MAX_SECONDS),
+        KEY_OVERLAP_DEFAULT_SECONDS,
+      )
+      .option('--json', 'as JSON'),
+  ).action(async (tenant: string, id: string, options: ConnectionOptions & { overlap: number; json?: true }) => {
+    const path = `${keysPath(tenant)}/${encodeURIComponent(id)}/rotate`;
+    const body = { overlap_seconds: options.overlap };
+    showMade(await connect(options).json('POST', path, keyCreatedSchema, {}, body), options);
+  });
+
   withConnection(key.command('revoke').description('end a key at once').argument('<tenant>').argument('<id>')).action(
     async (tenant: string, id: string, options: ConnectionOptions) => {
       await connect(options).remove(`${keysPath(tenant)}/${encodeURIComponent(id)}`);
       print(`revoked ${id}`);
     },
   );
+}
+
+function showMade(made: z.infer<typeof keyCreatedSchema>, options: { readonly json?: true }): void {
+  if (options.json) printJson(made);
+  else
+    print(
+      table([
+        ['id', made.id],
+        ['key', made.key],
+        ['scopes', made.scopes.join(' ')],
+        ['expires', made.expires_at ?? 'never'],
+      ]),
+    );
 }
 
 function keysPath(tenant: string): string {

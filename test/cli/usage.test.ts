@@ -18,7 +18,7 @@ describe('the pdora command', () => {
   it('lists its commands with --help and exits 0', async () => {
     const { status, stdout } = await pdora(['--help']);
     expect(status).toBe(0);
-    for (const command of ['segment', 'adapter', 'base', 'tenant', 'key', 'demo', 'phantom']) {
+    for (const command of ['segment', 'adapter', 'base', 'tenant', 'key', 'audit', 'demo', 'phantom']) {
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     }
   });
@@ -44,6 +44,16 @@ describe('the pdora command', () => {
     [['segment', 'a.nii.gz', '-o', 'out.nii.gz', '--adapter', 'Not A Name']],
     [['adapter', 'show', 'Not A Name']],
     [['adapter', 'delete', 'name@alias']],
+    [['adapter', 'alias', 'name', 'stable']],
+    [['adapter', 'alias', 'name', 'latest', '1']],
+    [['adapter', 'alias', 'name', 'stable', 'x']],
+    [['adapter', 'alias', 'name', 'stable', '1', '--delete']],
+    [['adapter', 'alias', 'name', 'stable', '1', '--expected', 'somewhere']],
+    [['adapter', 'alias', 'name', 'stable', '--delete', '--expected', 'none']],
+    [['adapter', 'grant', 'name@1', 'clinic']],
+    [['adapter', 'grant', 'name', 'Not A Tenant']],
+    [['key', 'rotate', 'clinic', 'id', '--overlap', '-1']],
+    [['audit', '--limit', '0']],
   ])('exits 2 on the wrong usage %j and says why on stderr', async (args: string[]) => {
     const { status, stdout, stderr } = await pdora(args, CONNECTED);
     expect(status).toBe(2);

@@ -1,6 +1,9 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SCOPES, type Scope } from '../../schemas/api.ts';
+import { app } from '../../workers/edge/index.ts';
+import { portsOf } from '../../workers/edge/ports.ts';
+import { authenticate } from '../../workers/edge/services/keys/authenticate.ts';
 import { ADMIN, deliver, edge, makeKey, problem, stored } from './support/edge.ts';
 import { adapterFile, BASE_FILE, push, sha256 } from './support/files.ts';
 import { submitted } from './support/jobs.ts';
@@ -32,7 +35,9 @@ async function operations(): Promise<Operation[]> {
 function call({ method, path }: Operation, key: string | undefined) {
   const name = path.includes('/versions') && method === 'POST' ? 'acme%2Fnew' : 'acme%2Ftumour';
   const filled = path
+    .replace('/grants/{tenant}', '/grants/umbrella')
     .replace('{tenant}', 'acme')
+    .replace('{alias}', 'stable')
     .replace('{id}', path.startsWith('/v1/segmentations') ? job : 'nothing')
     .replace('{name}', name)
     .replace('{ref}', 'acme%2Ftumour')
@@ -40,6 +45,8 @@ function call({ method, path }: Operation, key: string | undefined) {
   const bodies: Record<string, { json?: unknown; body?: Uint8Array }> = {
     'POST /v1/tenants': { json: { id: 'third' } },
     'POST /v1/tenants/{tenant}/keys': { json: { name: 'x', scopes: ['segment'] } },
+    'POST /v1/tenants/{tenant}/keys/{id}/rotate': { json: {} },
+    'PUT /v1/adapters/{name}/aliases/{alias}': { json: { version: 1, expected: null } },
     'POST /v1/bases': { body: BASE_FILE },
     'POST /v1/adapters/{name}/versions': { body: adapterFile('new') },
     'POST /v1/segmentations': { body: new Uint8Array(400) },
@@ -77,6 +84,8 @@ test('the document has every route of the API', async () => {
       'POST /v1/tenants/{tenant}/keys tenant:admin',
       'GET /v1/tenants/{tenant}/keys tenant:admin',
       'DELETE /v1/tenants/{tenant}/keys/{id} tenant:admin',
+      'POST /v1/tenants/{tenant}/keys/{id}/rotate tenant:admin',
+      'GET /v1/audit tenant:admin',
       'GET /v1/bases adapters:read',
       'POST /v1/bases admin',
       'POST /v1/adapters/{name}/versions adapters:write',
@@ -85,6 +94,11 @@ test('the document has every route of the API', async () => {
       'GET /v1/adapters/{ref}/file adapters:read',
       'DELETE /v1/adapters/{name}/versions/{version} adapters:write',
       'DELETE /v1/adapters/{name} adapters:write',
+      'PUT /v1/adapters/{name}/aliases/{alias} adapters:write',
+      'DELETE /v1/adapters/{name}/aliases/{alias} adapters:write',
+      'PUT /v1/adapters/{name}/grants/{tenant} adapters:write',
+      'DELETE /v1/adapters/{name}/grants/{tenant} adapters:write',
+      'GET /v1/adapters/{name}/grants adapters:read',
       'POST /v1/segmentations segment',
       'GET /v1/segmentations segment',
       'GET /v1/segmentations/{id} segment',
@@ -94,6 +108,24 @@ test('the document has every route of the API', async () => {
       'GET /v1/models adapters:read',
     ].toSorted(),
   );
+});
+
+/** For runners, which show their own token, and for whoever reads the documentation. */
+const NOT_IN_THE_DOCUMENT = [
+  'GET /internal/blobs/{hex}',
+  'GET /docs',
+  'GET /docs/start.js',
+  'GET /docs/swagger-ui.css',
+  'GET /docs/swagger-ui-bundle.js',
+  'GET /docs/favicon-32x32.png',
+];
+
+test('the Worker has no route beside those of the document and the few that are named here', async () => {
+  const described = (await operations()).map(({ method, path }) => `${method} ${path}`);
+  const registered = app.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:([a-z]+)/g, '{$1}')}`);
+  expect([...new Set(registered)].toSorted()).toEqual([...described, ...NOT_IN_THE_DOCUMENT].toSorted());
 });
 
 /** Checks what is closed to the public, and that none of it changed anything. */
@@ -148,7 +180,10 @@ describe('on every route of the document that is not public', () => {
       const reply = await call(operation, world.other);
       const body = await reply.text();
       expect(body).not.toContain(sha256(adapterFile()));
-      if (operation.scope === 'admin') expect(reply.status).toBe(403);
+      if (operation.path === '/v1/audit') {
+        const { data }: { data: { tenant: string }[] } = JSON.parse(body);
+        expect(new Set(data.map((line) => line.tenant))).toEqual(new Set(['umbrella']));
+      } else if (operation.scope === 'admin') expect(reply.status).toBe(403);
       else if (reply.status === 200) expect(body).not.toMatch(/tumour|acme/);
       else expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 404 });
     });
@@ -167,6 +202,10 @@ test("another tenant's adapter and one that is not there are answered word for w
     ['GET', `/v1/adapters/${others}`, `/v1/adapters/${absent}`],
     ['DELETE', '/v1/adapters/acme%2Ftumour', '/v1/adapters/acme%2Fnothing'],
     ['DELETE', '/v1/adapters/acme%2Ftumour/versions/1', '/v1/adapters/acme%2Fnothing/versions/1'],
+    ['DELETE', '/v1/adapters/acme%2Ftumour/aliases/stable', '/v1/adapters/acme%2Fnothing/aliases/stable'],
+    ['GET', '/v1/adapters/acme%2Ftumour/grants', '/v1/adapters/acme%2Fnothing/grants'],
+    ['PUT', '/v1/adapters/acme%2Ftumour/grants/umbrella', '/v1/adapters/acme%2Fnothing/grants/umbrella'],
+    ['GET', '/v1/audit?tenant=acme', '/v1/audit?tenant=nobody'],
     ['POST', '/v1/segmentations?adapter=acme/tumour', '/v1/segmentations?adapter=acme/nothing'],
     ['POST', '/v1/segmentations?adapter=tumour', '/v1/segmentations?adapter=nothing'],
     ['POST', `/v1/segmentations?adapter=${others}`, `/v1/segmentations?adapter=${absent}`],
@@ -219,4 +258,29 @@ test.each(['umbrella', '*'])('an adapter granted to %s is seen and used, until t
   await env.DB.prepare('DELETE FROM grants').run();
   expect([(await see()).status, (await use()).status]).toEqual([404, 404]);
   expect(await list()).not.toContain('acme/tumour');
+});
+
+test('a key whose row is gone is refused with the next request', async () => {
+  const read = { method: 'GET', path: '/v1/adapters', scope: null };
+  expect((await call(read, world.key)).status).toBe(200);
+  await env.DB.prepare("DELETE FROM keys WHERE tenant = 'acme'").run();
+  expect((await call(read, world.key)).status).toBe(401);
+});
+
+test("who calls is asked of the database's primary every time, and of nothing else", async () => {
+  const asked: (string | undefined)[] = [];
+  const DB = new Proxy(env.DB, {
+    get(database, name) {
+      if (name !== 'withSession') throw new Error(`${String(name)} of the database outside a session`);
+      return (constraint?: string) => {
+        asked.push(constraint);
+        return database.withSession(constraint);
+      };
+    },
+  });
+  for (let time = 0; time < 2; time++) {
+    const ports = portsOf({ ...env, DB }, { waitUntil: () => {} });
+    expect(await authenticate(ports, `Bearer ${world.key}`)).toMatchObject({ tenant: 'acme' });
+  }
+  expect(asked).toEqual(['first-primary', 'first-primary']);
 });

@@ -7,8 +7,11 @@ import type { JobMessage } from './job-queue.ts';
 import { type Ports, portsOf } from './ports.ts';
 import { adapterFileRoutes } from './routes/adapter-file.ts';
 import { adapterRoutes } from './routes/adapters.ts';
+import { aliasRoutes } from './routes/aliases.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { baseRoutes } from './routes/bases.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { grantRoutes } from './routes/grants.ts';
 import { healthRoutes } from './routes/health.ts';
 import { internalBlobRoutes } from './routes/internal-blobs.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
@@ -27,7 +30,8 @@ const RETRY_SECONDS = 5;
 /** As in wrangler.toml; every other cron takes up what waits. */
 const HOUSEKEEPING_CRON = '17 * * * *';
 
-const app = routes();
+/** Exported for the test that walks every route. */
+export const app = routes();
 app.use(prepare, allowOrigins, refuseIdempotencyKey);
 for (const resource of [
   healthRoutes,
@@ -36,10 +40,13 @@ for (const resource of [
   baseRoutes,
   adapterRoutes,
   adapterFileRoutes,
+  aliasRoutes,
+  grantRoutes,
   modelRoutes,
   segmentationRoutes,
   jobRoutes,
   jobEventRoutes,
+  auditRoutes,
   internalBlobRoutes,
   docsRoutes,
 ]) {

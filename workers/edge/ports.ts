@@ -9,6 +9,8 @@ import { d1Catalogue } from './store/d1/catalogue.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { r2BlobStore } from './store/r2-blob-store.ts';
 import { r2ObjectStore } from './store/r2-object-store.ts';
+import { r2TenantObjects } from './store/r2-tenant-objects.ts';
+import type { TenantObjects } from './store/tenant-objects.ts';
 
 /** What the services stand on; the clock is one of them. */
 export interface Ports {
@@ -17,6 +19,7 @@ export interface Ports {
   /** Bodies that live for a while: inputs and results of jobs. */
   readonly objects: ObjectStore;
   readonly queue: JobQueue;
+  readonly tenantObjects: TenantObjects;
   readonly runner: RunnerClient;
   readonly settings: Settings;
   /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
@@ -42,10 +45,11 @@ export function portsOf(
   return {
     settings,
     requestId,
-    catalogue: d1Catalogue(env.DB),
+    catalogue: d1Catalogue(env.DB, settings.publicAdapters),
     blobs: r2BlobStore(env.BLOBS),
     objects: r2ObjectStore(env.BLOBS),
     queue: cloudflareQueue(env.JOBS),
+    tenantObjects: r2TenantObjects(env.BLOBS),
     runner: new RunnerPool({
       urls: settings.runnerUrls,
       token: settings.runnerToken,

@@ -14,6 +14,7 @@ const settingsSchema = z.object({
   // Chosen by the operator, who may type it.
   ADMIN_KEY: z.string().min(1),
   KEY_PEPPER: secret,
+  KEY_PEPPER_PREVIOUS: secret.optional(),
   GRANT_SECRET: secret,
   RUNNER_TOKEN: secret,
   GPU_RUNNER_URLS: listSchema
@@ -21,15 +22,20 @@ const settingsSchema = z.object({
     // One spelling for each, by which runners are told apart.
     .transform((urls) => [...new Set(urls.map((url) => new URL(url).origin))]),
   CORS_ORIGINS: listSchema,
+  PUBLIC_ADAPTERS: z.enum(['true', 'false']),
 });
 
 export interface Settings {
   readonly adminKey: string;
   readonly keyPepper: string;
+  /** Keys made under it still work, until each has been used once more. */
+  readonly previousKeyPepper: string | null;
   readonly grantSecret: string;
   readonly runnerToken: string;
   /** Each once. */
   readonly runnerUrls: readonly string[];
+  /** Whether an adapter may be granted to everyone. */
+  readonly publicAdapters: boolean;
   readonly corsOrigins: readonly string[];
 }
 
@@ -37,13 +43,16 @@ export interface Settings {
 export function readSettings(env: unknown): Settings {
   const parsed = settingsSchema.safeParse(env);
   if (!parsed.success) throw new Error(`the Worker's settings: ${z.prettifyError(parsed.error)}`);
-  const { ADMIN_KEY, KEY_PEPPER, GRANT_SECRET, RUNNER_TOKEN, GPU_RUNNER_URLS, CORS_ORIGINS } = parsed.data;
+  const { ADMIN_KEY, KEY_PEPPER, KEY_PEPPER_PREVIOUS, GRANT_SECRET, RUNNER_TOKEN } = parsed.data;
+  const { PUBLIC_ADAPTERS, GPU_RUNNER_URLS, CORS_ORIGINS } = parsed.data;
   return {
     adminKey: ADMIN_KEY,
     keyPepper: KEY_PEPPER,
+    previousKeyPepper: KEY_PEPPER_PREVIOUS ?? null,
     grantSecret: GRANT_SECRET,
     runnerToken: RUNNER_TOKEN,
     runnerUrls: GPU_RUNNER_URLS,
+    publicAdapters: PUBLIC_ADAPTERS === 'true',
     corsOrigins: CORS_ORIGINS,
   };
 }

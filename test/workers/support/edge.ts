@@ -13,6 +13,8 @@ export interface Call {
   readonly json?: unknown;
   readonly body?: Uint8Array | ReadableStream<Uint8Array> | string | null;
   readonly signal?: AbortSignal;
+  /** Vars, secrets and bindings other than those of the tests. */
+  readonly vars?: Record<string, unknown>;
 }
 
 /** Where the Worker's messages wait for the test. */
@@ -60,7 +62,7 @@ export async function callEdge(
     ...(call.signal === undefined ? {} : { signal: call.signal }),
   });
   const context = createExecutionContext();
-  const reply = await worker.fetch(request, bindings(), context);
+  const reply = await worker.fetch(request, { ...bindings(), ...call.vars }, context);
   return { reply, settled: () => waitOnExecutionContext(context) };
 }
 

@@ -5,7 +5,8 @@ CREATE TABLE tenants (
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- `hash` is the HMAC of the key; the key itself is nowhere. A revoked key is a deleted row.
+-- `hash` is the HMAC of the key; the key itself is nowhere. A revoked key is a deleted row. `successor` is the key that it
+-- was rotated into, which happens once.
 CREATE TABLE keys (
   tenant TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
   id TEXT NOT NULL,
@@ -14,6 +15,7 @@ CREATE TABLE keys (
   scopes TEXT NOT NULL CHECK (json_valid(scopes)),
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
+  successor TEXT,
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 

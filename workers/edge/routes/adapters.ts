@@ -18,11 +18,11 @@ import { removeAdapter, removeVersion } from '../services/adapters/remove.ts';
 import { readVersionRef } from '../services/adapters/resolve.ts';
 import { showAdapter } from '../services/adapters/show.ts';
 import { uploadVersion } from '../services/adapters/upload.ts';
+import { nameParam } from './name-param.ts';
 import { showAdapterRecord, showSummary } from './show-adapter.ts';
 
 const tags = ['adapters'];
 const common = ['invalid_request', 'unauthorized', 'forbidden', 'internal'] as const;
-const nameParam = z.string().meta({ description: "One's own adapter's name; the admin key says tenant/name" });
 const refParam = z
   .string()
   .meta({ description: 'name, name@3, name@alias, tenant/name… or sha256:…, percent-encoded' });
@@ -99,11 +99,11 @@ const removeAll = createRoute({
 
 export const adapterRoutes = routes()
   .openapi(upload, async (c) => {
-    const { tenant, name } = ownName(c.get('principal'), c.req.valid('param').name);
+    const adapter = ownName(c.get('principal'), c.req.valid('param').name);
     refuseJson(c.req, 'an adapter');
     const incoming = { body: c.req.raw.body, size: contentLength(c.req), digest: reprDigest(c.req) };
-    const { created, ...uploaded } = await uploadVersion(c.get('ports'), tenant, name, incoming);
-    const shown = { adapter: `${tenant}/${name}`, ...uploaded };
+    const { created, ...uploaded } = await uploadVersion(c.get('ports'), c.get('principal'), adapter, incoming);
+    const shown = { adapter: `${adapter.tenant}/${adapter.name}`, ...uploaded };
     return created ? c.json(shown, 201) : c.json(shown, 200);
   })
   .openapi(list, async (c) => {
@@ -120,13 +120,13 @@ export const adapterRoutes = routes()
     return c.json(showAdapterRecord(shown), 200);
   })
   .openapi(removeOne, async (c) => {
-    const { tenant, name } = ownName(c.get('principal'), c.req.valid('param').name);
-    await removeVersion(c.get('ports'), tenant, name, Number(c.req.valid('param').version));
+    const adapter = ownName(c.get('principal'), c.req.valid('param').name);
+    await removeVersion(c.get('ports'), c.get('principal'), adapter, Number(c.req.valid('param').version));
     return c.body(null, 204);
   })
   .openapi(removeAll, async (c) => {
-    const { tenant, name } = ownName(c.get('principal'), c.req.valid('param').name);
-    await removeAdapter(c.get('ports'), tenant, name);
+    const adapter = ownName(c.get('principal'), c.req.valid('param').name);
+    await removeAdapter(c.get('ports'), c.get('principal'), adapter);
     return c.body(null, 204);
   });
 

@@ -62,7 +62,7 @@ export const baseRoutes = routes()
     refuseJson(c.req, 'a base');
     const size = contentLength(c.req);
     const incoming = { body: c.req.raw.body, size, digest: reprDigest(c.req) };
-    const { base: served, created } = await uploadBase(c.get('ports'), incoming);
+    const { base: served, created } = await uploadBase(c.get('ports'), c.get('principal'), incoming);
     return created ? c.json(show(served), 201) : c.json(show(served), 200);
   });
 

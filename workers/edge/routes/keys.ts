@@ -4,6 +4,7 @@ import { z } from 'zod';
 import {
   keyCreatedSchema,
   keyCreateSchema,
+  keyRotateSchema,
   keySchema,
   pageQuerySchema,
   pageOf as pageSchema,
@@ -16,11 +17,13 @@ import { paged, pageOf } from '../http/paging.ts';
 import { createKey } from '../services/keys/create.ts';
 import { listKeys } from '../services/keys/list.ts';
 import { revokeKey } from '../services/keys/revoke.ts';
+import { rotateKey } from '../services/keys/rotate.ts';
 import type { KeyRecord } from '../store/catalogue.ts';
 
 const tags = ['keys'];
 const common = ['invalid_request', 'unauthorized', 'forbidden', 'not_found', 'internal'] as const;
 const tenantParam = z.object({ tenant: nameSchema });
+const keyParams = tenantParam.extend({ id: z.string().max(64) });
 
 const create = createRoute({
   method: 'post',
@@ -52,13 +55,30 @@ const list = createRoute({
   },
 });
 
+const rotate = createRoute({
+  method: 'post',
+  path: '/v1/tenants/{tenant}/keys/{id}/rotate',
+  summary: 'Replace a key by another with its name, scopes and expiry; both work for a while',
+  tags,
+  ...tenantAdmin,
+  middleware: every(tenantAdmin.middleware, smallJson),
+  request: {
+    params: keyParams,
+    body: { required: true, content: { 'application/json': { schema: keyRotateSchema } } },
+  },
+  responses: {
+    201: { description: 'Created', content: { 'application/json': { schema: keyCreatedSchema } } },
+    ...errors(...common, 'conflict', 'length_required', 'too_large'),
+  },
+});
+
 const revoke = createRoute({
   method: 'delete',
   path: '/v1/tenants/{tenant}/keys/{id}',
   summary: 'Revoke a key at once',
   tags,
   ...tenantAdmin,
-  request: { params: tenantParam.extend({ id: z.string().max(64) }) },
+  request: { params: keyParams },
   responses: { 204: { description: 'Revoked' }, ...errors(...common) },
 });
 
@@ -77,9 +97,15 @@ export const keyRoutes = routes()
       200,
     );
   })
+  .openapi(rotate, async (c) => {
+    const { tenant, id } = c.req.valid('param');
+    const { overlap_seconds: overlap } = c.req.valid('json');
+    const created = await rotateKey(c.get('ports'), tenant, c.get('principal'), id, overlap);
+    return c.json({ ...show(created), key: created.key }, 201);
+  })
   .openapi(revoke, async (c) => {
     const { tenant, id } = c.req.valid('param');
-    await revokeKey(c.get('ports'), tenant, id);
+    await revokeKey(c.get('ports'), tenant, c.get('principal'), id);
     return c.body(null, 204);
   });
 

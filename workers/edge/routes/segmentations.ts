@@ -18,7 +18,7 @@ import { ownerOf } from '../principal.ts';
 import { fingerprintOf } from '../services/idempotency/fingerprint.ts';
 import { once } from '../services/idempotency/once.ts';
 import { createJob, findOwn } from '../services/jobs/create.ts';
-import { type Segmented, segment } from '../services/segmentations/segment.ts';
+import { type Segmented, segmentRecorded } from '../services/segmentations/recorded.ts';
 import { labelMapHeaders, madeWith } from './label-map.ts';
 
 /** It is no zod schema here: a validator would read every body to look for JSON. */
@@ -88,6 +88,7 @@ const create = createRoute({
       'bad_runner_reply',
       'runner_busy',
       'runner_unavailable',
+      'storage_unavailable',
       'deadline_exceeded',
     ),
   },
@@ -119,7 +120,7 @@ async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuery
     throw new ServiceError('invalid_request', `${longest}; for longer ones send Prefer: respond-async.`);
   }
   const length = contentLength(c.req);
-  const done = await segment(c.get('ports'), c.get('principal'), {
+  const done = await segmentRecorded(c.get('ports'), c.get('principal'), {
     runId: c.get('requestId'),
     adapter,
     output,

@@ -12,7 +12,7 @@ import { fingerprintOf } from '../services/idempotency/fingerprint.ts';
 import { once } from '../services/idempotency/once.ts';
 import { createTenant } from '../services/tenants/create.ts';
 import { removeTenant } from '../services/tenants/remove.ts';
-import type { TenantRecord } from '../store/catalogue.ts';
+import type { TenantRecord } from '../store/tenant-store.ts';
 
 const tags = ['tenants'];
 const common = ['invalid_request', 'unauthorized', 'forbidden', 'internal'] as const;
@@ -50,11 +50,11 @@ const list = createRoute({
 const remove = createRoute({
   method: 'delete',
   path: '/v1/tenants/{tenant}',
-  summary: 'Delete a tenant and all that is its own',
+  summary: 'Delete a tenant and all that is its own, its audit among it',
   tags,
   ...operator,
   request: { params: z.object({ tenant: nameSchema }) },
-  responses: { 204: { description: 'Deleted' }, ...errors(...common, 'not_found') },
+  responses: { 204: { description: 'Deleted' }, ...errors(...common, 'not_found', 'storage_unavailable') },
 });
 
 export const tenantRoutes = routes()
@@ -65,7 +65,7 @@ export const tenantRoutes = routes()
       key: idempotencyKey(c.req),
       fingerprint: fingerprintOf({ method: c.req.method, url: c.req.url, length: id.length, content: id }),
       resource: id,
-      make: () => createTenant(c.get('ports'), id),
+      make: () => createTenant(c.get('ports'), c.get('principal'), id),
       find: () => catalogue.tenants.find(id),
     });
     return c.json(show(tenant), 201);
@@ -79,7 +79,7 @@ export const tenantRoutes = routes()
     );
   })
   .openapi(remove, async (c) => {
-    await removeTenant(c.get('ports'), c.req.valid('param').tenant);
+    await removeTenant(c.get('ports'), c.get('principal'), c.req.valid('param').tenant);
     return c.body(null, 204);
   });
 

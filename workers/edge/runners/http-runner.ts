@@ -68,8 +68,8 @@ export class HttpRunner {
       baseDigest: reply.headers.get('x-base-digest'),
       cache: cache.data,
       serverTiming,
-      voxels: countOf(reply.headers.get('x-voxels')),
       contentLength: reply.headers.get('content-length'),
+      voxels: countOf(reply.headers.get('x-voxels')),
       body: reply.body,
     };
   }
@@ -119,6 +119,10 @@ export class HttpRunner {
   }
 }
 
+function countOf(text: string | null): number | null {
+  return text !== null && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
+}
+
 function subjectHeaders({ runId, base, adapter }: RunSubject): Record<string, string> {
   return {
     'x-run-id': runId,
@@ -127,8 +131,4 @@ function subjectHeaders({ runId, base, adapter }: RunSubject): Record<string, st
     'x-base-grant': base.file.grant,
     ...(adapter === null ? {} : { 'x-adapter-digest': adapter.digest, 'x-grant': adapter.grant }),
   };
-}
-
-function countOf(text: string | null): number | null {
-  return text !== null && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
 }

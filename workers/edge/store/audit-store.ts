@@ -1,31 +1,6 @@
+import type { AuditAction } from '../../../schemas/api-audit.ts';
 import type { ErrorCode } from '../../../schemas/errors.ts';
 import type { Page } from './catalogue.ts';
-
-/** What may be done to things that are kept, and segmenting. */
-export const AUDIT_ACTIONS = [
-  'tenant.create',
-  'tenant.quota',
-  'key.create',
-  'key.rotate',
-  'key.revoke',
-  'base.create',
-  'version.create',
-  'version.verify',
-  'version.delete',
-  'adapter.delete',
-  'alias.set',
-  'alias.delete',
-  'grant.create',
-  'grant.delete',
-  'upload.create',
-  'upload.delete',
-  'segmentation.run',
-  'segmentation.create',
-  'segmentation.cancel',
-  'segmentation.delete',
-] as const;
-
-export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** One line of the audit. It says who did what to which thing, and never holds a file's name or anything of an image. */
 export interface AuditEntry {
@@ -48,7 +23,11 @@ export type AuditRecord = Required<AuditEntry> & { readonly id: number };
 
 /** Append-only. What changes something is written in the same transaction as the change, by the store that makes it. */
 export interface AuditStore {
-  append(entry: AuditEntry): Promise<void>;
+  /**
+   * False where the tenant is gone, of which nothing may be written any more. `owner` is the tenant that the subject
+   * names, where it names one: if that one is gone, so is its name.
+   */
+  append(entry: AuditEntry, owner?: string): Promise<boolean>;
   /** The newest first; of one tenant, or of everyone where `tenant` is undefined. */
   list(tenant: string | undefined, page: Page<number>): Promise<AuditRecord[]>;
 }

@@ -3,20 +3,26 @@ import type { Architecture } from '../../../schemas/architecture.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
 import type { AdapterManifest } from '../../../schemas/manifest.ts';
 import type { Selector } from '../../../schemas/names.ts';
-import type { AuditStore } from './audit-store.ts';
+import type { AliasStore } from './alias-store.ts';
+import type { AuditEntry, AuditStore } from './audit-store.ts';
+import type { GrantStore } from './grant-store.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
 import type { JobStore } from './job-store.ts';
+import type { TenantStore } from './tenant-store.ts';
 import type { UploadStore } from './upload-store.ts';
 
 /**
  * What the edge knows, but for the bytes. Every function about a tenant's things takes the tenant, or who looks, as its
- * first argument; there is no way to read them without. Times are milliseconds since 1970.
+ * first argument; there is no way to read them without. What changes something takes the line that the audit gets in
+ * the same transaction. Times are milliseconds since 1970.
  */
 export interface Catalogue {
   readonly tenants: TenantStore;
   readonly keys: KeyStore;
   readonly adapters: AdapterStore;
   readonly versions: VersionStore;
+  readonly aliases: AliasStore;
+  readonly grants: GrantStore;
   readonly bases: BaseStore;
   readonly files: FileStore;
   readonly audit: AuditStore;
@@ -34,21 +40,6 @@ export interface Page<T> {
   readonly limit: number;
 }
 
-export interface TenantRecord {
-  readonly id: string;
-  readonly createdAt: number;
-}
-
-export interface TenantStore {
-  /** False where it is there already. */
-  create(tenant: string, now: number): Promise<boolean>;
-  exists(tenant: string): Promise<boolean>;
-  find(tenant: string): Promise<TenantRecord | null>;
-  list(page: Page<string>): Promise<TenantRecord[]>;
-  /** Takes away all that is the tenant's and answers the digests of its files; null where there is none such. */
-  remove(tenant: string): Promise<string[] | null>;
-}
-
 export interface KeyRecord {
   readonly id: string;
   readonly name: string;
@@ -59,11 +50,31 @@ export interface KeyRecord {
 
 export interface KeyStore {
   /** False where the tenant is gone. */
-  create(tenant: string, key: KeyRecord & { readonly hash: string }): Promise<boolean>;
+  create(tenant: string, key: KeyRecord & { readonly hash: string }, entry: AuditEntry): Promise<boolean>;
   list(tenant: string, page: Page<string>): Promise<KeyRecord[]>;
-  revoke(tenant: string, id: string): Promise<boolean>;
+  find(tenant: string, id: string): Promise<KeyRecord | null>;
+  /**
+   * Makes a key that may do what this one may, for as long, and ends this one at `until` or its own end. Null where it
+   * is gone, has ended or was rotated before.
+   */
+  rotate(tenant: string, id: string, into: Successor, entry: AuditEntry): Promise<KeyRecord | null>;
+  revoke(tenant: string, id: string, entry: AuditEntry): Promise<boolean>;
   /** The one search without a tenant: it finds the tenant. */
-  findByHash(hash: string): Promise<(KeyRecord & { readonly tenant: string }) | null>;
+  findByHash(hashes: readonly string[]): Promise<FoundKey | null>;
+  /** Keeps a key under another hash of it. */
+  rehash(from: string, to: string): Promise<void>;
+}
+
+export interface Successor {
+  readonly id: string;
+  readonly hash: string;
+  readonly now: number;
+  readonly until: number;
+}
+
+export interface FoundKey extends KeyRecord {
+  readonly tenant: string;
+  readonly hash: string;
 }
 
 /** What a manifest says that a caller needs. */
@@ -94,7 +105,7 @@ export interface AdapterStore {
   /** The newest ready version of everything the viewer may use. */
   models(viewer: Viewer): Promise<ModelRecord[]>;
   /** Takes away every version and alias and answers the digests of their files; null while an alias points to one. */
-  remove(tenant: string, name: string): Promise<string[] | null>;
+  remove(tenant: string, name: string, entry: AuditEntry): Promise<string[] | null>;
 }
 
 export interface AdapterName {
@@ -121,12 +132,21 @@ export interface NewVersion {
   readonly card: Card;
 }
 
+/** What a version is made under. */
+export interface UploadRight {
+  readonly hold: string;
+  /** The key that sent the file; null for the operator's. */
+  readonly key: string | null;
+  readonly now: number;
+}
+
 export interface VersionStore {
   /**
    * Makes the next version of the tenant's adapter, or finds the one with these bytes, and lets the hold on its file
-   * go. Null where the hold is no longer there. A rejected version is `verifying` again.
+   * go. Null where the hold, the key that sent it or the tenant is no longer there. A rejected version is `verifying`
+   * again. The entry's subject gets the version's number.
    */
-  register(tenant: string, version: NewVersion, hold: string, now: number): Promise<Registered | null>;
+  register(tenant: string, version: NewVersion, under: UploadRight, entry: AuditEntry): Promise<Registered | null>;
   list(viewer: Viewer, adapter: AdapterName): Promise<VersionRecord[]>;
   /** `latest` is the newest ready version. */
   find(viewer: Viewer, adapter: AdapterName, selector: Selector): Promise<VersionRecord | null>;
@@ -135,13 +155,19 @@ export interface VersionStore {
   /** Starts a verification under a lease; null where none is due. */
   claim(tenant: string, place: VersionPlace, lease: Lease): Promise<VersionRecord | null>;
   /** Ends the verification of this lease; false where another has taken over or the version is gone. */
-  settle(tenant: string, place: VersionPlace, lease: string, problems: readonly FormatProblem[]): Promise<boolean>;
+  settle(
+    tenant: string,
+    place: VersionPlace,
+    lease: string,
+    problems: readonly FormatProblem[],
+    entry: AuditEntry,
+  ): Promise<boolean>;
   /** Gives a verification back, to be taken up again from `at` on. */
   postpone(tenant: string, place: VersionPlace, lease: string, at: number): Promise<void>;
   /** Of all tenants, for the sweeper: verifications that nothing is at work on, the longest waiting first. */
   due(now: number, limit: number): Promise<(AdapterName & VersionPlace)[]>;
   /** Null where there is none such; `in use` while an alias points there. */
-  remove(tenant: string, place: VersionPlace): Promise<'removed' | 'in use' | null>;
+  remove(tenant: string, place: VersionPlace, entry: AuditEntry): Promise<'removed' | 'in use' | null>;
 }
 
 export interface VersionPlace {
@@ -179,7 +205,7 @@ export interface BaseStore {
   first(): Promise<BaseRecord | null>;
   architectures(): Promise<ReadonlyMap<string, Architecture>>;
   /** False where it is there already, or its file is no longer held. */
-  register(base: Omit<BaseRecord, 'size'>, hold: string): Promise<boolean>;
+  register(base: Omit<BaseRecord, 'size'>, hold: string, entry: AuditEntry): Promise<boolean>;
 }
 
 /** Which files are in the bucket, and which of them may be taken away. */

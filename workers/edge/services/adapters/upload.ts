@@ -2,7 +2,9 @@ import type { VersionStatus } from '../../../../schemas/api.ts';
 import { ServiceError } from '../../../../schemas/errors.ts';
 import { checkAdapterFile } from '../../../../schemas/rules.ts';
 import type { Ports } from '../../ports.ts';
-import { unknownAdapter } from '../../principal.ts';
+import { type Principal, unknownAdapter } from '../../principal.ts';
+import type { AdapterName } from '../../store/catalogue.ts';
+import { auditEntry } from '../audit/entry.ts';
 import { cardOf } from '../card.ts';
 import { releaseFile } from '../files/hold.ts';
 import { type IncomingFile, receiveFile } from '../files/receive.ts';
@@ -18,12 +20,12 @@ export interface Uploaded {
 /**
  * Stores a file as the next version of the tenant's adapter and has it verified after the reply. Bytes that are a
  * version already give that one; a rejected one is verified again. Throws `invalid_adapter` with the problems of the
- * edge's rules, and then nothing is stored.
+ * edge's rules, and then nothing is stored; so it is where the key is revoked before the file has come.
  */
 export async function uploadVersion(
   ports: Ports,
-  tenant: string,
-  name: string,
+  principal: Principal,
+  { tenant, name }: AdapterName,
   incoming: IncomingFile,
 ): Promise<Uploaded> {
   if (!(await ports.catalogue.tenants.exists(tenant))) throw unknownAdapter();
@@ -35,8 +37,11 @@ export async function uploadVersion(
   const { manifest } = file.checked;
   const version = { name, digest, base: manifest.base, card: cardOf(manifest) };
   try {
-    const registered = await ports.catalogue.versions.register(tenant, version, hold, ports.now());
-    if (registered === null) throw new ServiceError('conflict', 'The upload took too long; send it again.');
+    const key = principal.kind === 'tenant' ? principal.keyId : null;
+    const details = { tenant, adapter: digest, base: manifest.base };
+    const entry = auditEntry(ports, principal, 'version.create', `${tenant}/${name}`, details);
+    const registered = await ports.catalogue.versions.register(tenant, version, { hold, key, now: ports.now() }, entry);
+    if (registered === null) throw await unregistered(ports, tenant, key);
     if (registered.status === 'verifying') {
       ports.later(verifyVersion(ports, tenant, { name, version: registered.version }));
     }
@@ -45,4 +50,13 @@ export async function uploadVersion(
     await releaseFile(ports, file);
     throw error;
   }
+}
+
+/** Why a file that came whole makes no version. */
+async function unregistered(ports: Ports, tenant: string, key: string | null): Promise<ServiceError> {
+  if (key !== null && (await ports.catalogue.keys.find(tenant, key)) === null) {
+    return new ServiceError('unauthorized', 'The key was revoked while the file was coming.');
+  }
+  if (!(await ports.catalogue.tenants.exists(tenant))) return unknownAdapter();
+  return new ServiceError('conflict', 'The upload took too long; send it again.');
 }

@@ -2,6 +2,7 @@ import { type FormatProblem, ServiceError } from '../../../../schemas/errors.ts'
 import type { Ports } from '../../ports.ts';
 import { VERIFY_TIMEOUT_MS } from '../../runners/pool.ts';
 import type { VersionPlace, VersionRecord } from '../../store/catalogue.ts';
+import { auditEntry } from '../audit/entry.ts';
 import { grantFile } from '../files/grant.ts';
 
 /** Outlives the call to the runner, so that a second verification never starts beside the first. */
@@ -23,8 +24,17 @@ export async function verifyVersion(ports: Ports, tenant: string, place: Version
   const version = await versions.claim(tenant, place, { id: lease, now, until: now + LEASE_MS });
   if (version === null) return;
   const problems = await askPatiently(ports, version);
-  if (problems === null) await versions.postpone(tenant, place, lease, ports.now() + DUE_AGAIN_MS);
-  else await versions.settle(tenant, place, lease, problems);
+  if (problems === null) {
+    await versions.postpone(tenant, place, lease, ports.now() + DUE_AGAIN_MS);
+    return;
+  }
+  const entry = auditEntry(ports, 'service', 'version.verify', `${tenant}/${place.name}@${place.version}`, {
+    tenant,
+    adapter: version.digest,
+    base: version.base,
+    outcome: problems.length === 0 ? 'ok' : 'invalid_adapter',
+  });
+  await versions.settle(tenant, place, lease, problems, entry);
 }
 
 /** Verifies what a lost Worker or an absent runner left waiting. */

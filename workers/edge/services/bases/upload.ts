@@ -1,7 +1,9 @@
 import { ServiceError } from '../../../../schemas/errors.ts';
 import { checkBaseFile } from '../../../../schemas/rules.ts';
 import type { Ports } from '../../ports.ts';
+import type { Principal } from '../../principal.ts';
 import type { BaseRecord } from '../../store/catalogue.ts';
+import { auditEntry } from '../audit/entry.ts';
 import { cardOf } from '../card.ts';
 import { grantFile } from '../files/grant.ts';
 import { releaseFile } from '../files/hold.ts';
@@ -15,6 +17,7 @@ import { digestOfBase } from './digest.ts';
  */
 export async function uploadBase(
   ports: Ports,
+  principal: Principal,
   incoming: IncomingFile,
 ): Promise<{ base: BaseRecord; created: boolean }> {
   const file = await receiveFile(ports, incoming, 'invalid_base', checkBaseFile);
@@ -27,7 +30,8 @@ export async function uploadBase(
       await verify(ports, digest, file.digest);
       const card = cardOf(manifest);
       const base = { digest, file: file.digest, name, architecture, card, createdAt: ports.now() };
-      if (await ports.catalogue.bases.register(base, file.hold)) {
+      const entry = auditEntry(ports, principal, 'base.create', name, { base: digest });
+      if (await ports.catalogue.bases.register(base, file.hold, entry)) {
         return { base: { ...base, size: file.size }, created: true };
       }
     }

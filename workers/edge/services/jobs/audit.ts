@@ -1,5 +1,6 @@
+import type { AuditAction } from '../../../../schemas/api-audit.ts';
 import type { ErrorCode } from '../../../../schemas/errors.ts';
-import type { AuditAction, AuditEntry } from '../../store/audit-store.ts';
+import type { AuditEntry } from '../../store/audit-store.ts';
 import type { NewJob } from '../../store/job-store.ts';
 
 /** A line about a job, in the name of who asked for it unless another acts. */

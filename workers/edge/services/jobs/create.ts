@@ -4,6 +4,7 @@ import { UPLOAD_MAX_BYTES } from '../../../../schemas/limits.ts';
 import type { Ports } from '../../ports.ts';
 import { actorOf, ownerOf, type Principal } from '../../principal.ts';
 import type { JobChannel, JobInput, JobRecord } from '../../store/job-store.ts';
+import { readRef } from '../adapters/resolve.ts';
 import { BodyReader } from '../files/body-reader.ts';
 import { pour } from '../files/pour.ts';
 import { resolveSubject, type Subject } from '../segmentations/subject.ts';
@@ -39,7 +40,7 @@ export async function createJob(
   request: JobRequest,
 ): Promise<JobRecord> {
   const owner = ownerOf(principal);
-  const subject = await resolveSubject(ports, principal, request.adapter);
+  const subject = await resolveSubject(ports, principal, readRef(request.adapter));
   const input = await takeIn(ports, owner, id, subject, request.input);
   const now = ports.now();
   const job = {

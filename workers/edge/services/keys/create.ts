@@ -1,13 +1,10 @@
 import type { Scope } from '../../../../schemas/api.ts';
 import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
-import { hasScope, type Principal } from '../../principal.ts';
-import { hmacHex, randomHex } from '../../secrets.ts';
+import type { Principal } from '../../principal.ts';
 import type { KeyRecord } from '../../store/catalogue.ts';
-
-const KEY_PREFIX = 'pdora_';
-const KEY_BYTES = 32;
-const ID_BYTES = 8;
+import { auditEntry } from '../audit/entry.ts';
+import { issueKey, requireScopes } from './issue.ts';
 
 export interface NewKey {
   readonly name: string;
@@ -26,25 +23,16 @@ export async function createKey(
   issuer: Principal,
   input: NewKey,
 ): Promise<KeyRecord & { readonly key: string }> {
-  const lacking = input.scopes.filter((scope) => !hasScope(issuer, scope));
-  if (lacking.length > 0) {
-    throw new ServiceError('forbidden', `A key cannot issue scopes that it lacks: ${lacking.join(', ')}.`);
-  }
+  requireScopes(issuer, input.scopes);
   const now = ports.now();
   const expiresAt = input.expires_at === undefined ? null : Date.parse(input.expires_at);
   if (expiresAt !== null && expiresAt <= now) {
     throw new ServiceError('invalid_request', 'expires_at: expected a time to come.');
   }
-  const key = KEY_PREFIX + randomHex(KEY_BYTES);
-  const record: KeyRecord = {
-    id: randomHex(ID_BYTES),
-    name: input.name,
-    scopes: input.scopes,
-    createdAt: now,
-    expiresAt,
-  };
-  const hash = await hmacHex(ports.settings.keyPepper, key);
-  if (!(await ports.catalogue.keys.create(tenant, { ...record, hash }))) {
+  const { id, key, hash } = await issueKey(ports);
+  const record: KeyRecord = { id, name: input.name, scopes: input.scopes, createdAt: now, expiresAt };
+  const entry = auditEntry(ports, issuer, 'key.create', id, { tenant });
+  if (!(await ports.catalogue.keys.create(tenant, { ...record, hash }, entry))) {
     throw new ServiceError('not_found', 'There is no such tenant.');
   }
   return { ...record, key };

@@ -4,18 +4,25 @@ import { chunksOf, drained } from '../../body-stream.ts';
 export interface ForwardedBody {
   /** What the runner is sent; null without a body. */
   readonly stream: ReadableStream<Uint8Array> | null;
+  /** Whether it ended before its promised length: the caller broke off. */
+  brokeOff(): boolean;
   /** Sends no more, and reads what is left so that the caller can be answered. */
   drain(): Promise<void>;
 }
 
 /** Passes a body of known length on at the speed of the slower side, without holding it. */
 export function forwardBody(body: ReadableStream<Uint8Array> | null, length: number): ForwardedBody {
-  if (body === null) return { stream: null, drain: async () => {} };
+  if (body === null) return { stream: null, brokeOff: () => false, drain: async () => {} };
   const { readable, writable } = new FixedLengthStream(length);
   const writer = writable.getWriter();
-  const passed = pass(body, writer).catch((error: unknown) => writer.abort(error).catch(() => {}));
+  let broken = false;
+  const passed = pass(body, writer).catch((error: unknown) => {
+    broken = true;
+    return writer.abort(error).catch(() => {});
+  });
   return {
     stream: readable,
+    brokeOff: () => broken,
     async drain() {
       await writer.abort().catch(() => {});
       await drained(passed);

@@ -2,8 +2,9 @@ import type { OUTPUTS } from '../../../../schemas/api.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
 import type { SegmentReply } from '../../runners/runner-client.ts';
+import { aborted } from '../../runners/runner-problems.ts';
 import { forwardBody } from './forwarded-body.ts';
-import { checkMadeWith, grantSubject, resolveSubject, type Subject } from './subject.ts';
+import { checkMadeWith, grantSubject, type Subject } from './subject.ts';
 
 export interface Segmentation {
   readonly runId: string;
@@ -17,21 +18,17 @@ export interface Segmentation {
   readonly signal: AbortSignal;
 }
 
-export interface Segmented extends Subject {
-  readonly reply: SegmentReply;
-}
-
-/**
- * Has a runner segment the volume with the adapter that the reference means, and with that alone: what is unknown,
- * not the caller's or not ready is an error, and so is a reply made with anything else than what was resolved.
- */
-export async function segment(ports: Ports, principal: Principal, input: Segmentation): Promise<Segmented> {
-  const subject = await resolveSubject(ports, principal, input.adapter);
-  const { version } = subject;
+/** Has a runner segment the volume with this and with that alone: a reply made with anything else is an error. */
+export async function segment(
+  ports: Ports,
+  principal: Principal,
+  subject: Subject,
+  input: Segmentation,
+): Promise<SegmentReply> {
   const deadlineMs = input.deadlineSeconds * 1000;
   const call = {
     runId: input.runId,
-    tenant: principal.kind === 'tenant' ? principal.tenant : (version?.tenant ?? principal.kind),
+    tenant: principal.kind === 'tenant' ? principal.tenant : (subject.version?.tenant ?? principal.kind),
     output: input.output,
     deadline: ports.now() + deadlineMs,
     contentType: input.contentType,
@@ -42,9 +39,10 @@ export async function segment(ports: Ports, principal: Principal, input: Segment
   try {
     const reply = await ports.runner.segment({ ...call, body: body.stream });
     await checkMadeWith(reply, subject);
-    return { ...subject, reply };
+    return reply;
   } catch (error) {
     await body.drain();
-    throw error;
+    // The runner's connection ends with the caller's, which is no fault of the runner.
+    throw body.brokeOff() ? aborted(input.signal.reason) : error;
   }
 }

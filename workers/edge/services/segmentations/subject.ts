@@ -1,11 +1,12 @@
 import { ServiceError } from '../../../../schemas/errors.ts';
+import type { AdapterRef } from '../../../../schemas/names.ts';
 import type { Ports } from '../../ports.ts';
 import { type Principal, unknownAdapter } from '../../principal.ts';
 import type { RunSubject, SegmentReply } from '../../runners/runner-client.ts';
 import { badReply } from '../../runners/runner-problems.ts';
 import type { BaseRecord, VersionRecord, Viewer } from '../../store/catalogue.ts';
 import type { JobRecord } from '../../store/job-store.ts';
-import { readRef, resolveReady } from '../adapters/resolve.ts';
+import { resolveReady } from '../adapters/resolve.ts';
 import { grantFile } from '../files/grant.ts';
 
 /** What a segmentation runs with: a version on its base, or (null) the base alone. */
@@ -15,8 +16,7 @@ export interface Subject {
 }
 
 /** What a reference means to this caller. Throws as `resolveReady`, and `not_found` where no base is served. */
-export async function resolveSubject(ports: Ports, principal: Principal, adapter: string): Promise<Subject> {
-  const ref = readRef(adapter);
+export async function resolveSubject(ports: Ports, principal: Principal, ref: AdapterRef): Promise<Subject> {
   if (ref.kind === 'base') {
     const base = await ports.catalogue.bases.first();
     if (base === null) throw new ServiceError('not_found', 'No base is served here.');

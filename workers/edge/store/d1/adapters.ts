@@ -1,6 +1,7 @@
 import type { AdapterRecord, AdapterStore, ModelRecord } from '../catalogue.ts';
+import { logged } from './audit.ts';
 import type { Database } from './database.ts';
-import { mayUse, visibleAdapters } from './visible.ts';
+import type { Sharing } from './visible.ts';
 
 interface AdapterRow {
   tenant: string;
@@ -17,7 +18,7 @@ const SHOWN = `SELECT a.tenant, a.name, a.created_at, json_extract(v.card, '$.de
     SELECT n.version FROM versions n WHERE n.tenant = a.tenant AND n.adapter = a.name
     ORDER BY n.status = 'ready' DESC, n.version DESC LIMIT 1)`;
 
-export function adapterStore(db: Database): AdapterStore {
+export function adapterStore(db: Database, { mayUse, visibleAdapters }: Sharing): AdapterStore {
   return {
     async list(viewer, { after, limit }) {
       const visible = visibleAdapters(viewer);
@@ -56,7 +57,7 @@ export function adapterStore(db: Database): AdapterStore {
         .all<ModelRecord>();
       return results.map(({ tenant, name, digest, base }) => ({ tenant, name, digest, base }));
     },
-    async remove(tenant, name) {
+    async remove(tenant, name, entry) {
       const unaliased = 'NOT EXISTS (SELECT 1 FROM aliases l WHERE l.tenant = ?1 AND l.adapter = ?2)';
       const of = (sql: string) => db.prepare(sql).bind(tenant, name);
       const [files, used] = await db.batch<{ digest: string }>([
@@ -64,6 +65,7 @@ export function adapterStore(db: Database): AdapterStore {
         of('SELECT 1 FROM aliases WHERE tenant = ?1 AND adapter = ?2 LIMIT 1'),
         of(`DELETE FROM grants WHERE tenant = ?1 AND adapter = ?2 AND ${unaliased}`),
         of(`DELETE FROM versions WHERE tenant = ?1 AND adapter = ?2 AND ${unaliased}`),
+        logged(db, entry),
       ]);
       if ((used?.results.length ?? 0) > 0) return null;
       return (files?.results ?? []).map((row) => row.digest);

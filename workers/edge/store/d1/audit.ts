@@ -1,6 +1,8 @@
+import type { AuditAction } from '../../../../schemas/api-audit.ts';
 import type { ErrorCode } from '../../../../schemas/errors.ts';
-import type { AuditAction, AuditEntry, AuditRecord, AuditStore } from '../audit-store.ts';
+import type { AuditEntry, AuditRecord, AuditStore } from '../audit-store.ts';
 import type { Database } from './database.ts';
+import type { Clause } from './visible.ts';
 
 interface AuditRow {
   id: number;
@@ -18,25 +20,35 @@ interface AuditRow {
 
 const COLUMNS = 'tenant, at, actor, action, subject, adapter, base, voxels, outcome, request';
 
-function bindsOf(entry: AuditEntry): (string | number | null)[] {
-  const { tenant, at, actor, action, subject, adapter, base, voxels, outcome, requestId } = entry;
-  return [tenant, at, actor, action, subject, adapter ?? null, base ?? null, voxels ?? null, outcome, requestId];
+function bindsOf(entry: AuditEntry, subject: readonly (string | null)[] = [entry.subject]): (string | number | null)[] {
+  const { tenant, at, actor, action, adapter, base, voxels, outcome, requestId } = entry;
+  return [tenant, at, actor, action, ...subject, adapter ?? null, base ?? null, voxels ?? null, outcome, requestId];
 }
 
-/** For a batch, right after the statement that makes the change: writes the entry where that statement changed a row. */
-export function logged(db: Database, entry: AuditEntry): D1PreparedStatement {
+/**
+ * For a batch, right after the statement that makes the change: writes the entry where that statement changed a row.
+ * `subject` stands for the entry's own where only the database knows it.
+ */
+export function logged(db: Database, entry: AuditEntry, subject?: Clause): D1PreparedStatement {
   return db
-    .prepare(`INSERT INTO audit (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE changes() > 0`)
-    .bind(...bindsOf(entry));
+    .prepare(
+      `INSERT INTO audit (${COLUMNS}) SELECT ?, ?, ?, ?, ${subject?.sql ?? '?'}, ?, ?, ?, ?, ? WHERE changes() > 0`,
+    )
+    .bind(...bindsOf(entry, subject?.binds));
 }
 
 export function auditStore(db: Database): AuditStore {
   return {
-    async append(entry) {
-      await db
-        .prepare(`INSERT INTO audit (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-        .bind(...bindsOf(entry))
+    async append(entry, owner) {
+      const there = '(? IS NULL OR EXISTS (SELECT 1 FROM tenants WHERE id = ?))';
+      const { meta } = await db
+        .prepare(
+          `INSERT INTO audit (${COLUMNS})
+            SELECT ?, ?, ?, ?, iif(${there}, ?, '(deleted)'), ?, ?, ?, ?, ? WHERE ${there}`,
+        )
+        .bind(...bindsOf(entry, [owner ?? null, owner ?? null, entry.subject]), entry.tenant, entry.tenant)
         .run();
+      return meta.changes > 0;
     },
     async list(tenant, { after, limit }) {
       const whose = tenant === undefined ? 'TRUE' : 'tenant = ?';

@@ -1,5 +1,6 @@
 import { architectureSchema } from '../../../../schemas/architecture.ts';
 import type { BaseRecord, BaseStore } from '../catalogue.ts';
+import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import { parseCard } from './json.ts';
 
@@ -39,7 +40,7 @@ export function baseStore(db: Database): BaseStore {
         .all<Pick<BaseRow, 'digest' | 'architecture'>>();
       return new Map(results.map((row) => [row.digest, architectureSchema.parse(JSON.parse(row.architecture))]));
     },
-    async register(base, hold) {
+    async register(base, hold, entry) {
       const [made] = await db.batch([
         db
           .prepare(
@@ -56,6 +57,7 @@ export function baseStore(db: Database): BaseStore {
             base.file,
             base.createdAt,
           ),
+        logged(db, entry),
         db.prepare('DELETE FROM file_holds WHERE id = ?').bind(hold),
       ]);
       return made?.meta.changes === 1;

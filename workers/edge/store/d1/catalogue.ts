@@ -1,23 +1,29 @@
 import type { Catalogue } from '../catalogue.ts';
 import { adapterStore } from './adapters.ts';
+import { aliasStore } from './aliases.ts';
 import { auditStore } from './audit.ts';
 import { baseStore } from './bases.ts';
 import { fileStore } from './files.ts';
+import { grantStore } from './grants.ts';
 import { idempotencyStore } from './idempotency.ts';
 import { jobStore } from './jobs.ts';
 import { keyStore } from './keys.ts';
 import { tenantStore } from './tenants.ts';
 import { uploadStore } from './uploads.ts';
 import { versionStore } from './versions.ts';
+import { sharing } from './visible.ts';
 
 /** The catalogue in D1. Everything asks the primary: a key that was revoked on it may not work on a replica. */
-export function d1Catalogue(d1: D1Database): Catalogue {
+export function d1Catalogue(d1: D1Database, publicAdapters: boolean): Catalogue {
   const db = d1.withSession('first-primary');
+  const rule = sharing(publicAdapters);
   return {
     tenants: tenantStore(db),
     keys: keyStore(db),
-    adapters: adapterStore(db),
-    versions: versionStore(db),
+    adapters: adapterStore(db, rule),
+    versions: versionStore(db, rule),
+    aliases: aliasStore(db),
+    grants: grantStore(db),
     bases: baseStore(db),
     files: fileStore(db),
     audit: auditStore(db),

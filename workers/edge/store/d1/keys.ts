@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { scopeSchema } from '../../../../schemas/api.ts';
 import type { KeyRecord, KeyStore } from '../catalogue.ts';
+import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 
 interface KeyRow {
@@ -17,14 +18,16 @@ const scopesSchema = z.array(scopeSchema);
 
 export function keyStore(db: Database): KeyStore {
   return {
-    async create(tenant, key) {
+    async create(tenant, key, entry) {
       const insert = `INSERT INTO keys (tenant, id, hash, name, scopes, created_at, expires_at)
         SELECT id, ?, ?, ?, ?, ?, ? FROM tenants WHERE id = ?`;
-      const { meta } = await db
-        .prepare(insert)
-        .bind(key.id, key.hash, key.name, JSON.stringify(key.scopes), key.createdAt, key.expiresAt, tenant)
-        .run();
-      return meta.changes > 0;
+      const [made] = await db.batch([
+        db
+          .prepare(insert)
+          .bind(key.id, key.hash, key.name, JSON.stringify(key.scopes), key.createdAt, key.expiresAt, tenant),
+        logged(db, entry),
+      ]);
+      return made?.meta.changes === 1;
     },
     async list(tenant, { after, limit }) {
       const select = `SELECT ${COLUMNS} FROM keys WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?`;
@@ -34,13 +37,49 @@ export function keyStore(db: Database): KeyStore {
         .all<KeyRow>();
       return results.map(toKey);
     },
-    async revoke(tenant, id) {
-      const { meta } = await db.prepare('DELETE FROM keys WHERE tenant = ? AND id = ?').bind(tenant, id).run();
-      return meta.changes > 0;
+    async find(tenant, id) {
+      const select = `SELECT ${COLUMNS} FROM keys WHERE tenant = ? AND id = ?`;
+      const row = await db.prepare(select).bind(tenant, id).first<KeyRow>();
+      return row === null ? null : toKey(row);
     },
-    async findByHash(hash) {
-      const row = await db.prepare(`SELECT ${COLUMNS} FROM keys WHERE hash = ?`).bind(hash).first<KeyRow>();
-      return row === null ? null : { ...toKey(row), tenant: row.tenant };
+    async rotate(tenant, id, into, entry) {
+      const ours = 'tenant = ?1 AND id = ?2 AND successor IS NULL';
+      const [, , , made] = await db.batch<KeyRow>([
+        db
+          .prepare(
+            `INSERT INTO keys (tenant, id, hash, name, scopes, created_at, expires_at)
+              SELECT tenant, ?3, ?4, name, scopes, ?5, expires_at FROM keys
+              WHERE ${ours} AND (expires_at IS NULL OR expires_at > ?5)`,
+          )
+          .bind(tenant, id, into.id, into.hash, into.now),
+        logged(db, entry),
+        db
+          .prepare(
+            `UPDATE keys SET successor = ?3, expires_at = min(coalesce(expires_at, ?4), ?4)
+              WHERE ${ours} AND EXISTS (SELECT 1 FROM keys k WHERE k.tenant = ?1 AND k.id = ?3)`,
+          )
+          .bind(tenant, id, into.id, into.until),
+        db.prepare(`SELECT ${COLUMNS} FROM keys WHERE tenant = ? AND id = ?`).bind(tenant, into.id),
+      ]);
+      const [row] = made?.results ?? [];
+      return row === undefined ? null : toKey(row);
+    },
+    async revoke(tenant, id, entry) {
+      const [gone] = await db.batch([
+        db.prepare('DELETE FROM keys WHERE tenant = ? AND id = ?').bind(tenant, id),
+        logged(db, entry),
+      ]);
+      return gone?.meta.changes === 1;
+    },
+    async findByHash(hashes) {
+      const row = await db
+        .prepare(`SELECT ${COLUMNS}, hash FROM keys WHERE hash IN (${hashes.map(() => '?').join(', ')})`)
+        .bind(...hashes)
+        .first<KeyRow & { hash: string }>();
+      return row === null ? null : { ...toKey(row), tenant: row.tenant, hash: row.hash };
+    },
+    async rehash(from, to) {
+      await db.prepare('UPDATE keys SET hash = ? WHERE hash = ?').bind(to, from).run();
     },
   };
 }

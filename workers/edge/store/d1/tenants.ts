@@ -1,11 +1,13 @@
-import type { TenantStore } from '../catalogue.ts';
+import type { TenantStore } from '../tenant-store.ts';
+import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 
 export function tenantStore(db: Database): TenantStore {
   return {
-    async create(tenant, now) {
+    async create(tenant, now, entry) {
       const insert = 'INSERT INTO tenants (id, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING';
-      return (await db.prepare(insert).bind(tenant, now).run()).meta.changes > 0;
+      const [made] = await db.batch([db.prepare(insert).bind(tenant, now), logged(db, entry)]);
+      return made?.meta.changes === 1;
     },
     async exists(tenant) {
       return (await db.prepare('SELECT 1 FROM tenants WHERE id = ?').bind(tenant).first()) !== null;
@@ -25,15 +27,41 @@ export function tenantStore(db: Database): TenantStore {
         .all<{ id: string; created_at: number }>();
       return results.map((row) => ({ id: row.id, createdAt: row.created_at }));
     },
-    async remove(tenant) {
+    async remove(tenant, { nameHash, at, actor }) {
       const of = (sql: string) => db.prepare(sql).bind(tenant);
-      const [files, , , removed] = await db.batch<{ digest: string }>([
-        of('SELECT DISTINCT digest FROM versions WHERE tenant = ?'),
-        of('DELETE FROM aliases WHERE tenant = ?'),
-        of('DELETE FROM grants WHERE grantee = ?'),
-        of('DELETE FROM tenants WHERE id = ?'),
+      const [files, uploads, jobs, buried] = await db.batch<{ id: string; multipart: string | null }>([
+        of('SELECT DISTINCT digest AS id FROM versions WHERE tenant = ?1'),
+        of('SELECT id, iif(completed_at IS NULL, multipart, NULL) AS multipart FROM uploads WHERE tenant = ?1'),
+        of('SELECT id FROM jobs WHERE tenant = ?1'),
+        db
+          .prepare('INSERT INTO tombstones (name_hash, at, actor) SELECT ?, ?, ? FROM tenants WHERE id = ?')
+          .bind(nameHash, at, actor, tenant),
+        of('DELETE FROM aliases WHERE tenant = ?1'),
+        of('DELETE FROM grants WHERE grantee = ?1'),
+        of('DELETE FROM idempotency WHERE owner = ?1'),
+        // Keys, adapters, versions, grants given, quotas, uploads and jobs go with it.
+        of('DELETE FROM tenants WHERE id = ?1'),
+        // The audit may go only once its tenant has.
+        of('DELETE FROM audit WHERE tenant = ?1'),
+        of(FORGET_IN_JOBS),
+        of(FORGET_IN_AUDIT),
       ]);
-      return removed?.meta.changes === 0 ? null : (files?.results ?? []).map((row) => row.digest);
+      if (buried?.meta.changes !== 1) return null;
+      return {
+        files: (files?.results ?? []).map((row) => row.id),
+        uploads: uploads?.results ?? [],
+        jobs: (jobs?.results ?? []).map((row) => row.id),
+      };
     },
   };
 }
+
+// What others did with its adapters stays theirs, by digest: it says what made their label maps. The names go.
+const FORGET_IN_JOBS = `UPDATE jobs SET adapter_tenant = '(deleted)', adapter_name = '(deleted)'
+  WHERE adapter_tenant = ?1`;
+
+// `tenant/adapter…` where others used what was its own, `…/grants/tenant` where they shared with it.
+const USED = `substr(subject, 1, length(?1) + 1) = ?1 || '/'`;
+const FORGET_IN_AUDIT = `UPDATE audit
+  SET subject = iif(${USED}, '', substr(subject, 1, length(subject) - length(?1))) || '(deleted)'
+  WHERE ${USED} OR substr(subject, -length(?1) - length('/grants/')) = '/grants/' || ?1`;

@@ -1,9 +1,10 @@
 import type { VersionStatus } from '../../../../schemas/api.ts';
 import type { Selector } from '../../../../schemas/names.ts';
 import type { AdapterName, VersionPlace, VersionRecord, VersionStore } from '../catalogue.ts';
+import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import { parseCard, problemsSchema } from './json.ts';
-import { mayUse } from './visible.ts';
+import type { Sharing } from './visible.ts';
 
 interface VersionRow {
   tenant: string;
@@ -25,31 +26,37 @@ const SELECT = `SELECT v.tenant, v.adapter, v.version, v.digest, v.base, f.size,
 
 const PLACE = 'tenant = ? AND adapter = ? AND version = ?';
 
-export function versionStore(db: Database): VersionStore {
+export function versionStore(db: Database, { mayUse }: Sharing): VersionStore {
   return {
-    async register(tenant, { name, digest, base, card }, hold, now) {
-      const held = 'EXISTS (SELECT 1 FROM file_holds WHERE id = ? AND digest = ? AND expires_at > ?)';
-      const bytes = 'tenant = ? AND adapter = ? AND digest = ?';
-      const [, , made, , , found] = await db.batch<{ version: number; status: VersionStatus }>([
-        db
-          .prepare(
-            `INSERT INTO adapters (tenant, name, created_at)
-              SELECT id, ?, ? FROM tenants WHERE id = ? AND ${held} ON CONFLICT DO NOTHING`,
-          )
-          .bind(name, now, tenant, hold, digest, now),
-        db
-          .prepare(
-            `UPDATE versions SET status = 'verifying', problems = '[]', lease = NULL, lease_until = 0
-              WHERE ${bytes} AND status = 'rejected' AND ${held}`,
-          )
-          .bind(tenant, name, digest, hold, digest, now),
-        db
-          .prepare(
-            `INSERT INTO versions (tenant, adapter, version, digest, base, card, status, created_at)
-              SELECT tenant, name, next_version, ?, ?, ?, 'verifying', ? FROM adapters
-              WHERE tenant = ? AND name = ? AND ${held} ON CONFLICT DO NOTHING`,
-          )
-          .bind(digest, base, JSON.stringify(card), now, tenant, name, hold, digest, now),
+    async register(tenant, { name, digest, base, card }, { hold, key, now }, entry) {
+      const bytes = 'tenant = ?1 AND adapter = ?2 AND digest = ?3';
+      const under = `EXISTS (SELECT 1 FROM file_holds WHERE id = ?4 AND digest = ?3 AND expires_at > ?5)
+        AND (?6 IS NULL OR EXISTS (SELECT 1 FROM keys WHERE tenant = ?1 AND id = ?6))`;
+      const bind = (sql: string, ...more: string[]) =>
+        db.prepare(sql).bind(tenant, name, digest, hold, now, key, ...more);
+      const numbered = {
+        sql: `(SELECT tenant || '/' || adapter || '@' || version FROM versions
+          WHERE tenant = ? AND adapter = ? AND digest = ?)`,
+        binds: [tenant, name, digest],
+      };
+      const results = await db.batch<{ version: number; status: VersionStatus }>([
+        bind(
+          `INSERT INTO adapters (tenant, name, created_at)
+            SELECT id, ?2, ?5 FROM tenants WHERE id = ?1 AND ${under} ON CONFLICT DO NOTHING`,
+        ),
+        bind(
+          `UPDATE versions SET status = 'verifying', problems = '[]', lease = NULL, lease_until = 0
+            WHERE ${bytes} AND status = 'rejected' AND ${under}`,
+        ),
+        logged(db, entry, numbered),
+        bind(
+          `INSERT INTO versions (tenant, adapter, version, digest, base, card, status, created_at)
+            SELECT tenant, name, next_version, ?3, ?7, ?8, 'verifying', ?5 FROM adapters
+            WHERE tenant = ?1 AND name = ?2 AND ${under} ON CONFLICT DO NOTHING`,
+          base,
+          JSON.stringify(card),
+        ),
+        logged(db, entry, numbered),
         db
           .prepare(
             `UPDATE adapters SET next_version = max(next_version, 1 + (
@@ -57,11 +64,12 @@ export function versionStore(db: Database): VersionStore {
               WHERE tenant = ? AND name = ?`,
           )
           .bind(tenant, name),
+        bind(`SELECT version, status FROM versions WHERE ${bytes} AND ${under}`),
         db.prepare('DELETE FROM file_holds WHERE id = ?').bind(hold),
-        db.prepare(`SELECT version, status FROM versions WHERE ${bytes}`).bind(tenant, name, digest),
       ]);
+      const [, , , made, , , found] = results;
       const row = found?.results[0];
-      return row === undefined ? null : { ...row, created: (made?.meta.changes ?? 0) > 0 };
+      return row === undefined ? null : { ...row, created: made?.meta.changes === 1 };
     },
 
     async list(viewer, { tenant, name }) {
@@ -110,15 +118,17 @@ export function versionStore(db: Database): VersionStore {
       return claimed?.meta.changes === 1 && version !== undefined ? toVersion(version) : null;
     },
 
-    async settle(tenant, place, lease, problems) {
-      const { meta } = await db
-        .prepare(
-          `UPDATE versions SET status = ?, problems = ?, lease = NULL, lease_until = 0
-            WHERE ${PLACE} AND lease = ? AND status = 'verifying'`,
-        )
-        .bind(problems.length === 0 ? 'ready' : 'rejected', JSON.stringify(problems), ...at(tenant, place), lease)
-        .run();
-      return meta.changes > 0;
+    async settle(tenant, place, lease, problems, entry) {
+      const [settled] = await db.batch([
+        db
+          .prepare(
+            `UPDATE versions SET status = ?, problems = ?, lease = NULL, lease_until = 0
+              WHERE ${PLACE} AND lease = ? AND status = 'verifying'`,
+          )
+          .bind(problems.length === 0 ? 'ready' : 'rejected', JSON.stringify(problems), ...at(tenant, place), lease),
+        logged(db, entry),
+      ]);
+      return settled?.meta.changes === 1;
     },
 
     async postpone(tenant, place, lease, until) {
@@ -139,12 +149,13 @@ export function versionStore(db: Database): VersionStore {
       return results;
     },
 
-    async remove(tenant, place) {
+    async remove(tenant, place, entry) {
       const unaliased = `NOT EXISTS (SELECT 1 FROM aliases l
         WHERE l.tenant = versions.tenant AND l.adapter = versions.adapter AND l.version = versions.version)`;
       const [there, removed] = await db.batch([
         db.prepare(`SELECT 1 FROM versions WHERE ${PLACE}`).bind(...at(tenant, place)),
         db.prepare(`DELETE FROM versions WHERE ${PLACE} AND ${unaliased}`).bind(...at(tenant, place)),
+        logged(db, entry),
         // What comes later under this name is another adapter, and nobody's but its owner's.
         db
           .prepare(

@@ -1,3 +1,4 @@
+import { EVERYONE } from '../../../../schemas/api-sharing.ts';
 import type { Viewer } from '../catalogue.ts';
 
 /** A piece of SQL and what it binds, in its order. */
@@ -6,18 +7,29 @@ export interface Clause {
   readonly binds: readonly string[];
 }
 
-/** Whether the viewer may use the adapter `<table>.tenant`, `<table>.<column>`: the rule of sharing, in one place. */
-export function mayUse(viewer: Viewer, table: string, column: 'name' | 'adapter'): Clause {
-  if (viewer.kind === 'operator') return { sql: 'TRUE', binds: [] };
-  const granted = `SELECT 1 FROM grants g
-    WHERE g.tenant = ${table}.tenant AND g.adapter = ${table}.${column} AND g.grantee IN (?, '*')`;
-  return { sql: `(${table}.tenant = ? OR EXISTS (${granted}))`, binds: [viewer.tenant, viewer.tenant] };
+/** The rule of sharing, in one place. */
+export interface Sharing {
+  /** Whether the viewer may use the adapter `<table>.tenant`, `<table>.<column>`. */
+  readonly mayUse: (viewer: Viewer, table: string, column: 'name' | 'adapter') => Clause;
+  /** As `mayUse`, as a table `(tenant, name)`, for lists: it costs by what is visible and not by what there is. */
+  readonly visibleAdapters: (viewer: Viewer) => Clause;
 }
 
-/** As `mayUse`, as a table `(tenant, name)`, for lists: it costs by what is visible and not by what there is. */
-export function visibleAdapters(viewer: Viewer): Clause {
-  if (viewer.kind === 'operator') return { sql: 'SELECT tenant, name FROM adapters', binds: [] };
-  const sql = `SELECT tenant, name FROM adapters WHERE tenant = ?
-    UNION SELECT tenant, adapter FROM grants WHERE grantee IN (?, '*')`;
-  return { sql, binds: [viewer.tenant, viewer.tenant] };
+/** Where the operator does not allow public adapters, a grant to everyone is a grant to nobody. */
+export function sharing(publicAdapters: boolean): Sharing {
+  const grantees = publicAdapters ? `IN (?, '${EVERYONE}')` : '= ?';
+  return {
+    mayUse(viewer, table, column) {
+      if (viewer.kind === 'operator') return { sql: 'TRUE', binds: [] };
+      const granted = `SELECT 1 FROM grants g
+        WHERE g.tenant = ${table}.tenant AND g.adapter = ${table}.${column} AND g.grantee ${grantees}`;
+      return { sql: `(${table}.tenant = ? OR EXISTS (${granted}))`, binds: [viewer.tenant, viewer.tenant] };
+    },
+    visibleAdapters(viewer) {
+      if (viewer.kind === 'operator') return { sql: 'SELECT tenant, name FROM adapters', binds: [] };
+      const sql = `SELECT tenant, name FROM adapters WHERE tenant = ?
+        UNION SELECT tenant, adapter FROM grants WHERE grantee ${grantees}`;
+      return { sql, binds: [viewer.tenant, viewer.tenant] };
+    },
+  };
 }
