@@ -39,6 +39,7 @@ function call({ method, path }: Operation, key: string | undefined) {
   const bodies: Record<string, { json?: unknown; body?: Uint8Array }> = {
     'POST /v1/tenants': { json: { id: 'third' } },
     'POST /v1/tenants/{tenant}/keys': { json: { name: 'x', scopes: ['segment'] } },
+    'PUT /v1/tenants/{tenant}/quota': { json: { stored_bytes: 1 } },
     'POST /v1/bases': { body: BASE_FILE },
     'POST /v1/adapters/{name}/versions': { body: adapterFile('new') },
     'POST /v1/segmentations': { body: new Uint8Array(400) },
@@ -54,7 +55,7 @@ beforeEach(async () => {
 
 async function changed(): Promise<unknown> {
   const { results } = await env.DB.prepare(
-    'SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys',
+    'SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys, (SELECT count(*) FROM quotas) quotas',
   ).all();
   return { results, stored: await stored(), runner: world.runner.calls.length };
 }
@@ -71,6 +72,8 @@ test('the document has every route of the API', async () => {
       'POST /v1/tenants/{tenant}/keys tenant:admin',
       'GET /v1/tenants/{tenant}/keys tenant:admin',
       'DELETE /v1/tenants/{tenant}/keys/{id} tenant:admin',
+      'GET /v1/tenants/{tenant}/quota tenant:admin',
+      'PUT /v1/tenants/{tenant}/quota admin',
       'GET /v1/bases adapters:read',
       'POST /v1/bases admin',
       'POST /v1/adapters/{name}/versions adapters:write',

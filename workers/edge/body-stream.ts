@@ -17,6 +17,11 @@ export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerato
   }
 }
 
+/** As `drained`, of a body that nobody has read from. */
+export async function discarded(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  if (body !== null) await drained(body.pipeTo(new WritableStream()));
+}
+
 /**
  * Waits for the end of a body that nobody wants, while `reading` reads it. A caller that is still sending when it is
  * answered would see a broken connection in place of the answer; one that never ends is answered anyway.

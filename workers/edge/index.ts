@@ -11,6 +11,7 @@ import { healthRoutes } from './routes/health.ts';
 import { internalBlobRoutes } from './routes/internal-blobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
+import { quotaRoutes } from './routes/quotas.ts';
 import { segmentationRoutes } from './routes/segmentations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { verifyWaiting } from './services/adapters/verify.ts';
@@ -24,6 +25,7 @@ app.use(prepare, allowOrigins, refuseIdempotencyKey);
 for (const resource of [
   healthRoutes,
   tenantRoutes,
+  quotaRoutes,
   keyRoutes,
   baseRoutes,
   adapterRoutes,
@@ -47,6 +49,8 @@ app.openAPIRegistry.registerPath({
 app.doc31('/openapi.json', DOCUMENT);
 app.onError(onError);
 app.notFound(onNotFound(app));
+
+export { TenantLimits } from './limits/tenant-limits.ts';
 
 export default {
   fetch: app.fetch,

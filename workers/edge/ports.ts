@@ -1,3 +1,5 @@
+import { durableLimiter } from './limits/durable-limiter.ts';
+import type { Limiter } from './limits/limiter.ts';
 import { HttpRunnerClient, type RunnerClient } from './runner-client.ts';
 import { readSettings, type Settings } from './settings.ts';
 import type { BlobStore } from './store/blob-store.ts';
@@ -10,6 +12,7 @@ export interface Ports {
   readonly catalogue: Catalogue;
   readonly blobs: BlobStore;
   readonly runner: RunnerClient;
+  readonly limiter: Limiter;
   readonly settings: Settings;
   /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
   readonly requestId: string;
@@ -29,13 +32,14 @@ export function portsOf(
   return {
     settings,
     requestId,
-    catalogue: d1Catalogue(env.DB),
+    catalogue: d1Catalogue(env.DB, settings.quota),
     blobs: r2BlobStore(env.BLOBS),
     runner: new HttpRunnerClient({
       url: settings.runnerUrl,
       token: settings.runnerToken,
       fetch: vpc === undefined ? (input, init) => fetch(input, init) : (input, init) => vpc.fetch(input, init),
     }),
+    limiter: durableLimiter({ objects: env.TENANT_LIMITS, burst: env.BURST, requestId }),
     now: () => Date.now(),
     later: (work) => context.waitUntil(work),
   };

@@ -1,6 +1,15 @@
 import { z } from 'zod';
+import type { Quota } from './store/quota-store.ts';
 
 const secret = z.string().min(16, 'expected a secret of 16 characters or more');
+
+/** A whole number as a var holds it. */
+const count = (least: number) =>
+  z.coerce
+    .string()
+    .regex(/^[0-9]{1,15}$/, 'expected a whole number')
+    .transform(Number)
+    .refine((value) => value >= least, `expected ${least} or more`);
 
 const settingsSchema = z.object({
   // Chosen by the operator, who may type it.
@@ -15,6 +24,10 @@ const settingsSchema = z.object({
       .map((origin) => origin.trim())
       .filter((origin) => origin !== ''),
   ),
+  QUOTA_STORED_BYTES: count(0),
+  QUOTA_WAITING_JOBS: count(0),
+  QUOTA_SEGMENTATIONS_AT_ONCE: count(0),
+  QUOTA_REQUESTS_PER_MINUTE: count(1),
 });
 
 export interface Settings {
@@ -24,6 +37,8 @@ export interface Settings {
   readonly runnerToken: string;
   readonly runnerUrl: string;
   readonly corsOrigins: readonly string[];
+  /** Of tenants without numbers of their own. */
+  readonly quota: Quota;
 }
 
 /** The Worker's vars and secrets, checked: with one missing nothing is served. */
@@ -38,5 +53,11 @@ export function readSettings(env: unknown): Settings {
     runnerToken: RUNNER_TOKEN,
     runnerUrl: GPU_RUNNER_URL,
     corsOrigins: CORS_ORIGINS,
+    quota: {
+      storedBytes: parsed.data.QUOTA_STORED_BYTES,
+      waitingJobs: parsed.data.QUOTA_WAITING_JOBS,
+      segmentationsAtOnce: parsed.data.QUOTA_SEGMENTATIONS_AT_ONCE,
+      requestsPerMinute: parsed.data.QUOTA_REQUESTS_PER_MINUTE,
+    },
   };
 }

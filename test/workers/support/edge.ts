@@ -51,8 +51,10 @@ export async function callEdge(
 /** Calls the Worker and waits for all that the call set off. */
 export async function edge(method: string, path: string, call: Call = {}): Promise<Response> {
   const { reply, settled } = await callEdge(method, path, call);
+  // What goes on until the reply is delivered ends only once it has been read.
+  const body = reply.body === null ? null : await reply.arrayBuffer();
   await settled();
-  return reply;
+  return new Response(body, reply);
 }
 
 /** Lets the cron run. */

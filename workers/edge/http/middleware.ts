@@ -16,6 +16,8 @@ const EXPOSED_HEADERS = [
   'x-adapter-cache',
   'server-timing',
   'retry-after',
+  'ratelimit',
+  'ratelimit-policy',
   'location',
   'etag',
   'accept-ranges',

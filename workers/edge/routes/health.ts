@@ -22,6 +22,6 @@ export const healthRoutes = routes().openapi(show, async (c) => {
   const { runner, catalogue } = c.get('ports');
   const [runners, base] = await Promise.all([runner.status(), catalogue.bases.first()]);
   return runners.ready > 0 && base !== null
-    ? c.json({ status: 'ok', runners }, 200)
-    : c.json({ status: 'degraded', runners }, 503);
+    ? c.json({ status: 'ok' as const, runners }, 200)
+    : c.json({ status: 'degraded' as const, runners }, 503);
 });

@@ -26,7 +26,7 @@ const create = createRoute({
   summary: 'Segment a volume with an adapter',
   description: 'The body is one NIfTI file, whatever its content type, or multipart/form-data with a part a channel.',
   tags: ['segmentations'],
-  ...scope('segment'),
+  ...scope('segment', secondsOfRun),
   request: {
     query: segmentationQuerySchema,
     body: {
@@ -55,6 +55,7 @@ const create = createRoute({
       'invalid_volume',
       'channel_mismatch',
       'grid_mismatch',
+      'quota_exceeded',
       'internal',
       'bad_runner_reply',
       'runner_busy',
@@ -82,11 +83,22 @@ export const segmentationRoutes = routes().openapi(create, async (c) => {
   return new Response(done.reply.body, { headers: replyHeaders(done) });
 });
 
+/** How long the run may take; null where it is refused by its deadline, or is no run yet but a job. */
+function secondsOfRun(c: EdgeContext): number | null {
+  if (isAsync(c)) return null;
+  const deadline = segmentationQuerySchema.shape.deadline.safeParse(c.req.query('deadline'));
+  return deadline.success ? deadline.data : null;
+}
+
 /** A preference may be ignored, but a caller that waits for a job would wait in vain. */
 function refuseAsync(c: EdgeContext): void {
-  if (/\brespond-async\b/i.test(c.req.header('prefer') ?? '')) {
+  if (isAsync(c)) {
     throw new ServiceError('invalid_request', 'Prefer: this service answers segmentations in the reply alone.');
   }
+}
+
+function isAsync(c: EdgeContext): boolean {
+  return /\brespond-async\b/i.test(c.req.header('prefer') ?? '');
 }
 
 /** The runner needs to know multipart and its boundary; nothing else of it depends on what a client calls a NIfTI. */

@@ -4,6 +4,7 @@ import type { FormatProblem } from '../../../schemas/errors.ts';
 import type { AdapterManifest } from '../../../schemas/manifest.ts';
 import type { Selector } from '../../../schemas/names.ts';
 import type { AuditStore } from './audit-store.ts';
+import type { Quota, QuotaStore } from './quota-store.ts';
 
 /**
  * What the edge knows, but for the bytes. Every function about a tenant's things takes the tenant, or who looks, as its
@@ -17,6 +18,7 @@ export interface Catalogue {
   readonly bases: BaseStore;
   readonly files: FileStore;
   readonly audit: AuditStore;
+  readonly quotas: QuotaStore;
 }
 
 /** Who looks: a tenant sees its own, what is granted to it and what is public; the operator sees all. */
@@ -55,8 +57,8 @@ export interface KeyStore {
   create(tenant: string, key: KeyRecord & { readonly hash: string }): Promise<boolean>;
   list(tenant: string, page: Page<string>): Promise<KeyRecord[]>;
   revoke(tenant: string, id: string): Promise<boolean>;
-  /** The one search without a tenant: it finds the tenant. */
-  findByHash(hash: string): Promise<(KeyRecord & { readonly tenant: string }) | null>;
+  /** The one search without a tenant: it finds the tenant, and what it may use. */
+  findByHash(hash: string): Promise<(KeyRecord & { readonly tenant: string; readonly quota: Quota }) | null>;
 }
 
 /** What a manifest says that a caller needs. */
@@ -110,6 +112,8 @@ export interface VersionRecord extends AdapterName {
 export interface NewVersion {
   readonly name: string;
   readonly digest: string;
+  /** Of the file, in bytes, as it came in. */
+  readonly size: number;
   readonly base: string;
   readonly card: Card;
 }
@@ -117,9 +121,16 @@ export interface NewVersion {
 export interface VersionStore {
   /**
    * Makes the next version of the tenant's adapter, or finds the one with these bytes, and lets the hold on its file
-   * go. Null where the hold is no longer there. A rejected version is `verifying` again.
+   * go. Null where the hold is no longer there, `OverQuota` where the tenant would store more than `allowedBytes`. A
+   * rejected version is `verifying` again.
    */
-  register(tenant: string, version: NewVersion, hold: string, now: number): Promise<Registered | null>;
+  register(
+    tenant: string,
+    version: NewVersion,
+    hold: string,
+    allowedBytes: number,
+    now: number,
+  ): Promise<Registered | OverQuota | null>;
   list(viewer: Viewer, adapter: AdapterName): Promise<VersionRecord[]>;
   /** `latest` is the newest ready version. */
   find(viewer: Viewer, adapter: AdapterName, selector: Selector): Promise<VersionRecord | null>;
@@ -152,6 +163,11 @@ export interface Registered {
   readonly version: number;
   readonly status: VersionStatus;
   readonly created: boolean;
+}
+
+/** Nothing was made; `usedBytes` is what the tenant stores. */
+export interface OverQuota {
+  readonly usedBytes: number;
 }
 
 /** A base that is served; it is no tenant's. */

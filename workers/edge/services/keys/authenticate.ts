@@ -13,7 +13,7 @@ export async function authenticate(ports: Ports, authorization: string | undefin
   if (await sameSecret(shown, ports.settings.adminKey)) return { kind: 'operator' };
   const key = await ports.catalogue.keys.findByHash(await hmacHex(ports.settings.keyPepper, shown));
   if (key === null || (key.expiresAt !== null && key.expiresAt <= ports.now())) throw unauthorized();
-  return { kind: 'tenant', tenant: key.tenant, keyId: key.id, scopes: key.scopes };
+  return { kind: 'tenant', tenant: key.tenant, keyId: key.id, scopes: key.scopes, quota: key.quota };
 }
 
 function unauthorized(): ServiceError {

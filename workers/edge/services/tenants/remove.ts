@@ -6,5 +6,6 @@ import { takeAway } from '../files/take-away.ts';
 export async function removeTenant(ports: Ports, tenant: string): Promise<void> {
   const files = await ports.catalogue.tenants.remove(tenant);
   if (files === null) throw new ServiceError('not_found', 'There is no such tenant.');
+  await ports.limiter.forget(tenant);
   await takeAway(ports, files);
 }

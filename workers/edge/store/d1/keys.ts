@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { scopeSchema } from '../../../../schemas/api.ts';
 import type { KeyRecord, KeyStore } from '../catalogue.ts';
+import type { Quota } from '../quota-store.ts';
 import type { Database } from './database.ts';
+import { QUOTA_COLUMNS, type QuotaRow, quotaOf } from './quotas.ts';
 
 interface KeyRow {
   tenant: string;
@@ -15,7 +17,7 @@ interface KeyRow {
 const COLUMNS = 'tenant, id, name, scopes, created_at, expires_at';
 const scopesSchema = z.array(scopeSchema);
 
-export function keyStore(db: Database): KeyStore {
+export function keyStore(db: Database, defaults: Quota): KeyStore {
   return {
     async create(tenant, key) {
       const insert = `INSERT INTO keys (tenant, id, hash, name, scopes, created_at, expires_at)
@@ -39,8 +41,12 @@ export function keyStore(db: Database): KeyStore {
       return meta.changes > 0;
     },
     async findByHash(hash) {
-      const row = await db.prepare(`SELECT ${COLUMNS} FROM keys WHERE hash = ?`).bind(hash).first<KeyRow>();
-      return row === null ? null : { ...toKey(row), tenant: row.tenant };
+      // The quota comes along: every request needs both.
+      const row = await db
+        .prepare(`SELECT ${COLUMNS}, ${QUOTA_COLUMNS} FROM keys LEFT JOIN quotas USING (tenant) WHERE hash = ?`)
+        .bind(hash)
+        .first<KeyRow & QuotaRow>();
+      return row === null ? null : { ...toKey(row), tenant: row.tenant, quota: quotaOf(row, defaults) };
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Selector } from '../../../../schemas/names.ts';
 import type { AdapterName, VersionPlace, VersionRecord, VersionStore } from '../catalogue.ts';
 import type { Database } from './database.ts';
 import { parseCard, problemsSchema } from './json.ts';
+import { bytesFit, storedBytes, storesFile } from './usage.ts';
 import { mayUse } from './visible.ts';
 
 interface VersionRow {
@@ -19,6 +20,13 @@ interface VersionRow {
   created_at: number;
 }
 
+/** Rows of the statements that register a version: the first reads `used`, the last the others. */
+interface Registering {
+  used: number;
+  version: number;
+  status: VersionStatus;
+}
+
 const SELECT = `SELECT v.tenant, v.adapter, v.version, v.digest, v.base, f.size, v.card, v.status, v.problems,
     v.lease_until, v.created_at
   FROM versions v JOIN files f ON f.digest = v.digest`;
@@ -27,16 +35,28 @@ const PLACE = 'tenant = ? AND adapter = ? AND version = ?';
 
 export function versionStore(db: Database): VersionStore {
   return {
-    async register(tenant, { name, digest, base, card }, hold, now) {
+    async register(tenant, { name, digest, size, base, card }, hold, allowedBytes, now) {
       const held = 'EXISTS (SELECT 1 FROM file_holds WHERE id = ? AND digest = ? AND expires_at > ?)';
       const bytes = 'tenant = ? AND adapter = ? AND digest = ?';
-      const [, , made, , , found] = await db.batch<{ version: number; status: VersionStatus }>([
+      const used = storedBytes('t.id', now);
+      // A file that the tenant stores already costs nothing more.
+      const fits = (of: string) => {
+        const [stored, room] = [storesFile(of, digest), bytesFit(of, size, allowedBytes, now)];
+        return { sql: `(${stored.sql} OR ${room.sql})`, binds: [...stored.binds, ...room.binds] };
+      };
+      const [adapterRoom, versionRoom] = [fits('tenants.id'), fits('adapters.tenant')];
+      const [before, , , , made, , , found] = await db.batch<Registering>([
+        db
+          .prepare(`SELECT ${used.sql} AS used FROM tenants t WHERE t.id = ? AND ${held}`)
+          .bind(...used.binds, tenant, hold, digest, now),
+        // Whoever said first that the file is coming may have lied about its size.
+        db.prepare(`UPDATE files SET size = ? WHERE digest = ? AND ${held}`).bind(size, digest, hold, digest, now),
         db
           .prepare(
             `INSERT INTO adapters (tenant, name, created_at)
-              SELECT id, ?, ? FROM tenants WHERE id = ? AND ${held} ON CONFLICT DO NOTHING`,
+              SELECT id, ?, ? FROM tenants WHERE id = ? AND ${held} AND ${adapterRoom.sql} ON CONFLICT DO NOTHING`,
           )
-          .bind(name, now, tenant, hold, digest, now),
+          .bind(name, now, tenant, hold, digest, now, ...adapterRoom.binds),
         db
           .prepare(
             `UPDATE versions SET status = 'verifying', problems = '[]', lease = NULL, lease_until = 0
@@ -47,9 +67,9 @@ export function versionStore(db: Database): VersionStore {
           .prepare(
             `INSERT INTO versions (tenant, adapter, version, digest, base, card, status, created_at)
               SELECT tenant, name, next_version, ?, ?, ?, 'verifying', ? FROM adapters
-              WHERE tenant = ? AND name = ? AND ${held} ON CONFLICT DO NOTHING`,
+              WHERE tenant = ? AND name = ? AND ${held} AND ${versionRoom.sql} ON CONFLICT DO NOTHING`,
           )
-          .bind(digest, base, JSON.stringify(card), now, tenant, name, hold, digest, now),
+          .bind(digest, base, JSON.stringify(card), now, tenant, name, hold, digest, now, ...versionRoom.binds),
         db
           .prepare(
             `UPDATE adapters SET next_version = max(next_version, 1 + (
@@ -61,7 +81,9 @@ export function versionStore(db: Database): VersionStore {
         db.prepare(`SELECT version, status FROM versions WHERE ${bytes}`).bind(tenant, name, digest),
       ]);
       const row = found?.results[0];
-      return row === undefined ? null : { ...row, created: (made?.meta.changes ?? 0) > 0 };
+      if (row !== undefined) return { ...row, created: (made?.meta.changes ?? 0) > 0 };
+      const usedBytes = before?.results[0]?.used;
+      return usedBytes === undefined ? null : { usedBytes };
     },
 
     async list(viewer, { tenant, name }) {

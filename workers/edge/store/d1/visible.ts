@@ -3,7 +3,7 @@ import type { Viewer } from '../catalogue.ts';
 /** A piece of SQL and what it binds, in its order. */
 export interface Clause {
   readonly sql: string;
-  readonly binds: readonly string[];
+  readonly binds: readonly (string | number)[];
 }
 
 /** Whether the viewer may use the adapter `<table>.tenant`, `<table>.<column>`: the rule of sharing, in one place. */
