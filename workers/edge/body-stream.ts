@@ -19,7 +19,7 @@ export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerato
 
 /** As `drained`, of a body that nobody has read from. */
 export async function discarded(body: ReadableStream<Uint8Array> | null): Promise<void> {
-  if (body !== null) await drained(body.pipeTo(new WritableStream()));
+  if (body !== null) await drained(readThrough(body));
 }
 
 /**
@@ -28,4 +28,9 @@ export async function discarded(body: ReadableStream<Uint8Array> | null): Promis
  */
 export async function drained(reading: Promise<unknown>): Promise<void> {
   await Promise.race([reading.catch(() => {}), scheduler.wait(DRAIN_MS)]);
+}
+
+async function readThrough(body: ReadableStream<Uint8Array>): Promise<void> {
+  const chunks = chunksOf(body);
+  while ((await chunks.next()).done !== true);
 }
