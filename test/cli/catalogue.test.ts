@@ -217,12 +217,12 @@ describe('pdora adapter at a service', () => {
   });
 });
 
-describe('a service that is asked too often', () => {
-  const limited = (reply: ServerResponse, retryAfter: string, code = 'rate_limited') => {
-    reply.setHeader('retry-after', retryAfter);
-    problem(reply, 429, { code, detail: 'slower' });
-  };
+const limited = (reply: ServerResponse, retryAfter: string, code = 'rate_limited') => {
+  reply.setHeader('retry-after', retryAfter);
+  problem(reply, 429, { code, detail: 'slower' });
+};
 
+describe('a service that is asked too often', () => {
   it('is asked again for a list after the time that it says', async () => {
     const times: number[] = [];
     answer = (_, reply) => {
