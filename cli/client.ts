@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { formatProblemSchema } from '../schemas/api.ts';
 import { CliError } from './failure.ts';
@@ -16,6 +17,11 @@ const problemSchema = z.object({
 /** Bytes of an error reply that are read; an error page of some proxy may be long. */
 const ERROR_BODY_MAX_BYTES = 1 << 20;
 
+/** Of one wait for the rate; a service that asks for more is not waited for. */
+const RETRY_AFTER_MAX_SECONDS = 60;
+/** A call that is over the rate so often, each time after the wait it was told, has no prospects. */
+const RATE_WAITS = 5;
+
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface Request extends Omit<Call, 'headers'> {
@@ -33,18 +39,28 @@ export class Client {
     this.#key = key;
   }
 
-  /** The reply of a call that succeeded; its body is not read yet. */
+  /**
+   * The reply of a call that succeeded; its body is not read yet. A GET that is over the tenant's rate, as one that
+   * polls may be, waits for as long as it is told and is asked again.
+   */
   async send(path: string, { query = {}, headers = {}, ...rest }: Request): Promise<Response> {
     const target = new URL(path, this.url);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) target.searchParams.set(name, String(value));
     }
     const authorization = this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` };
-    const reply = await call(target, { ...rest, headers: { ...authorization, ...headers } }).catch((cause: unknown) => {
-      throw unreachable(target, cause);
-    });
-    if (reply.status < 200 || reply.status > 299) throw await problemOf(reply);
-    return reply;
+    for (let waits = 0; ; waits++) {
+      const reply = await call(target, { ...rest, headers: { ...authorization, ...headers } }).catch(
+        (cause: unknown) => {
+          throw unreachable(target, cause);
+        },
+      );
+      if (reply.status >= 200 && reply.status <= 299) return reply;
+      const problem = await problemOf(reply);
+      const seconds = rest.method === 'GET' && waits < RATE_WAITS ? waitFor(problem, reply) : null;
+      if (seconds === null) throw problem;
+      await sleep(seconds * 1000, undefined, rest.signal === undefined ? {} : { signal: rest.signal });
+    }
   }
 
   /** A call whose reply is JSON of this shape. */
@@ -87,6 +103,13 @@ async function problemOf(reply: Response): Promise<CliError> {
   const { code, detail, title, request_id: id, problems = [] } = problem.data;
   const lines = [detail ?? title ?? String(reply.status), ...problems.map(inWords)].join('; ');
   return new CliError(code, id === undefined ? lines : `${lines} [request ${id}]`);
+}
+
+/** For how many seconds a call is to wait that is over the rate; null where that is not what went wrong. */
+function waitFor({ code }: CliError, reply: Response): number | null {
+  const text = reply.headers.get('retry-after') ?? '';
+  const seconds = Number(text);
+  return code === 'rate_limited' && /^\d+$/.test(text) && seconds <= RETRY_AFTER_MAX_SECONDS ? seconds : null;
 }
 
 async function readStart(reply: Response): Promise<string> {

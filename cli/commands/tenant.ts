@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { tenantSchema } from '../../schemas/api.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { print, printJson, table } from '../print.ts';
+import { addTenantQuota } from './tenant-quota.ts';
 
-/** `pdora tenant create|list|delete`. */
+/** `pdora tenant create|list|quota|delete`. */
 export function addTenant(program: Command): void {
   const tenant = program.command('tenant').description('tenants of a service (admin key)');
 
@@ -21,6 +22,8 @@ export function addTenant(program: Command): void {
       else print(table([['tenant', 'created'], ...found.map((t) => [t.id, t.created_at])]));
     },
   );
+
+  addTenantQuota(tenant);
 
   withConnection(
     tenant.command('delete').description('delete a tenant and all that is its own').argument('<id>'),

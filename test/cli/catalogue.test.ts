@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { json, pdora, type Seen, type TestService, testService } from './run.ts';
+import { json, pdora, problem, type Seen, type TestService, testService } from './run.ts';
 
 const CREATED = '2026-01-31T12:00:00.000Z';
 
@@ -49,6 +49,47 @@ describe('pdora tenant and key', () => {
     const { status } = await run('tenant', 'delete', 'clinic');
     expect(status).toBe(0);
     expect(service.seen[0]).toMatchObject({ method: 'DELETE', url: '/v1/tenants/clinic' });
+  });
+
+  const standing = {
+    limits: { stored_bytes: 1000, waiting_jobs: 5, segmentations_at_once: 2, requests_per_minute: 60 },
+    usage: { stored_bytes: 17, waiting_jobs: 3 },
+  };
+
+  it("shows a tenant's limits and what it uses of them", async () => {
+    answer = (_, reply) => json(reply, 200, standing);
+    const { status, stdout } = await run('tenant', 'quota', 'clinic');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^stored bytes +17 +1000$/m);
+    expect(stdout).toMatch(/^requests a minute +60$/m);
+    expect(service.seen).toMatchObject([{ method: 'GET', url: '/v1/tenants/clinic/quota' }]);
+  });
+
+  it('sets the limits that are given and no other', async () => {
+    answer = (_, reply) => json(reply, 200, standing);
+    const { status, stdout } = await run(
+      'tenant',
+      'quota',
+      'clinic',
+      '--at-once',
+      '0',
+      '--stored-bytes',
+      'default',
+      '--json',
+    );
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(standing);
+    expect(service.seen).toMatchObject([{ method: 'PUT', url: '/v1/tenants/clinic/quota' }]);
+    expect(JSON.parse(String(service.seen[0]?.body))).toEqual({ segmentations_at_once: 0, stored_bytes: null });
+  });
+
+  it.each([
+    ['--at-once', 'many'],
+    ['--at-once', '-1'],
+    ['--requests-per-minute', '0'],
+  ])('%s %s is wrong usage', async (option, value) => {
+    expect((await run('tenant', 'quota', 'clinic', option, value)).status).toBe(2);
+    expect(service.seen).toEqual([]);
   });
 
   it('creates a key with its scopes and shows it', async () => {
@@ -173,5 +214,44 @@ describe('pdora adapter at a service', () => {
       'DELETE /v1/adapters/task/versions/2',
       'DELETE /v1/adapters/clinic%2Ftask',
     ]);
+  });
+});
+
+const limited = (reply: ServerResponse, retryAfter: string, code = 'rate_limited') => {
+  reply.setHeader('retry-after', retryAfter);
+  problem(reply, 429, { code, detail: 'slower' });
+};
+
+describe('a service that is asked too often', () => {
+  it('is asked again for a list after the time that it says', async () => {
+    const times: number[] = [];
+    answer = (_, reply) => {
+      times.push(Date.now());
+      if (times.length < 3) limited(reply, '1');
+      else json(reply, 200, { data: [], next_cursor: null });
+    };
+    expect((await run('tenant', 'list', '--json')).status).toBe(0);
+    const pauses = times.slice(1).map((time, n) => time - (times[n] ?? 0));
+    expect(pauses).toHaveLength(2);
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(990);
+  });
+
+  it.each([
+    ['a change', ['tenant', 'create', 'clinic'], '0', 'rate_limited'],
+    ['a quota that is used up', ['tenant', 'list'], '0', 'quota_exceeded'],
+    ['a wait of an hour', ['tenant', 'list'], '3600', 'rate_limited'],
+    ['a wait that is no number', ['tenant', 'list'], 'soon', 'rate_limited'],
+  ])('is not asked again for %s', async (_, args, retryAfter, code) => {
+    answer = (__, reply) => limited(reply, retryAfter, code);
+    const { status, stderr } = await run(...args);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`pdora: ${code}: slower`);
+    expect(service.seen).toHaveLength(1);
+  });
+
+  it('is not asked for ever', async () => {
+    answer = (_, reply) => limited(reply, '0');
+    expect((await run('tenant', 'list')).status).toBe(1);
+    expect(service.seen).toHaveLength(6);
   });
 });

@@ -47,6 +47,7 @@ function call({ method, path }: Operation, key: string | undefined) {
     'POST /v1/tenants/{tenant}/keys': { json: { name: 'x', scopes: ['segment'] } },
     'POST /v1/tenants/{tenant}/keys/{id}/rotate': { json: {} },
     'PUT /v1/adapters/{name}/aliases/{alias}': { json: { version: 1, expected: null } },
+    'PUT /v1/tenants/{tenant}/quota': { json: { stored_bytes: 1 } },
     'POST /v1/bases': { body: BASE_FILE },
     'POST /v1/adapters/{name}/versions': { body: adapterFile('new') },
     'POST /v1/segmentations': { body: new Uint8Array(400) },
@@ -67,7 +68,7 @@ beforeEach(async () => {
 
 async function changed(): Promise<unknown> {
   const { results } = await env.DB.prepare(
-    'SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys',
+    'SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys, (SELECT count(*) FROM quotas) quotas',
   ).all();
   return { results, stored: await stored(), runner: world.runner.calls.length };
 }
@@ -86,6 +87,8 @@ test('the document has every route of the API', async () => {
       'DELETE /v1/tenants/{tenant}/keys/{id} tenant:admin',
       'POST /v1/tenants/{tenant}/keys/{id}/rotate tenant:admin',
       'GET /v1/audit tenant:admin',
+      'GET /v1/tenants/{tenant}/quota tenant:admin',
+      'PUT /v1/tenants/{tenant}/quota admin',
       'GET /v1/bases adapters:read',
       'POST /v1/bases admin',
       'POST /v1/adapters/{name}/versions adapters:write',

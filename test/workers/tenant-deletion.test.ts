@@ -34,7 +34,7 @@ async function settle(tenant: string, key: string, other: string): Promise<void>
   ]) {
     await env.BLOBS.put(object, new Uint8Array(9));
   }
-  await run('INSERT INTO quotas (tenant, stored_bytes) VALUES (?, 5)', tenant);
+  await run('INSERT INTO quotas (tenant, stored_bytes) VALUES (?, 1000000)', tenant);
   for (const [id, multipart, completedAt] of [
     ['open', upload.uploadId, null],
     ['whole', 'complete', 1],

@@ -17,10 +17,20 @@ export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerato
   }
 }
 
+/** As `drained`, of a body that nobody has read from. */
+export async function discarded(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  if (body !== null) await drained(readThrough(body));
+}
+
 /**
  * Waits for the end of a body that nobody wants, while `reading` reads it. A caller that is still sending when it is
  * answered would see a broken connection in place of the answer; one that never ends is answered anyway.
  */
 export async function drained(reading: Promise<unknown>): Promise<void> {
   await Promise.race([reading.catch(() => {}), scheduler.wait(DRAIN_MS)]);
+}
+
+async function readThrough(body: ReadableStream<Uint8Array>): Promise<void> {
+  const chunks = chunksOf(body);
+  while ((await chunks.next()).done !== true);
 }

@@ -18,6 +18,7 @@ import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
+import { quotaRoutes } from './routes/quotas.ts';
 import { segmentationRoutes } from './routes/segmentations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { verifyWaiting } from './services/adapters/verify.ts';
@@ -36,6 +37,7 @@ app.use(prepare, allowOrigins, refuseIdempotencyKey);
 for (const resource of [
   healthRoutes,
   tenantRoutes,
+  quotaRoutes,
   keyRoutes,
   baseRoutes,
   adapterRoutes,
@@ -64,6 +66,8 @@ app.openAPIRegistry.registerPath({
 app.doc31('/openapi.json', DOCUMENT);
 app.onError(onError);
 app.notFound(onNotFound(app));
+
+export { TenantLimits } from './limits/tenant-limits.ts';
 
 export default {
   fetch: app.fetch,

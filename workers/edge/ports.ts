@@ -1,4 +1,6 @@
 import { cloudflareQueue, type JobQueue } from './job-queue.ts';
+import { durableLimiter } from './limits/durable-limiter.ts';
+import type { Limiter } from './limits/limiter.ts';
 import { emptyMemory } from './runners/health.ts';
 import { RunnerPool } from './runners/pool.ts';
 import type { RunnerClient } from './runners/runner-client.ts';
@@ -21,6 +23,7 @@ export interface Ports {
   readonly queue: JobQueue;
   readonly tenantObjects: TenantObjects;
   readonly runner: RunnerClient;
+  readonly limiter: Limiter;
   readonly settings: Settings;
   /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
   readonly requestId: string;
@@ -45,7 +48,7 @@ export function portsOf(
   return {
     settings,
     requestId,
-    catalogue: d1Catalogue(env.DB, settings.publicAdapters),
+    catalogue: d1Catalogue(env.DB, settings),
     blobs: r2BlobStore(env.BLOBS),
     objects: r2ObjectStore(env.BLOBS),
     queue: cloudflareQueue(env.JOBS),
@@ -58,6 +61,7 @@ export function portsOf(
       now,
       later,
     }),
+    limiter: durableLimiter({ objects: env.TENANT_LIMITS, burst: env.BURST, requestId }),
     now,
     later,
   };

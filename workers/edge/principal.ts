@@ -2,11 +2,18 @@ import type { Scope } from '../../schemas/api.ts';
 import { ServiceError } from '../../schemas/errors.ts';
 import { NAME_PATTERN } from '../../schemas/names.ts';
 import type { AdapterName, Viewer } from './store/catalogue.ts';
+import type { Quota } from './store/quota-store.ts';
 
 /** Who calls: the operator with the admin key, or a tenant with one of its keys. */
 export type Principal =
   | { readonly kind: 'operator' }
-  | { readonly kind: 'tenant'; readonly tenant: string; readonly keyId: string; readonly scopes: readonly Scope[] };
+  | {
+      readonly kind: 'tenant';
+      readonly tenant: string;
+      readonly keyId: string;
+      readonly scopes: readonly Scope[];
+      readonly quota: Quota;
+    };
 
 /** The operator may do everything. */
 export function hasScope(principal: Principal, scope: Scope): boolean {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Quota } from './store/quota-store.ts';
 
 const secret = z.string().min(16, 'expected a secret of 16 characters or more');
 
@@ -9,6 +10,13 @@ const listSchema = z.string().transform((list) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+/** A whole number as a var holds it. */
+const count = (least: number) =>
+  z.coerce
+    .string()
+    .regex(/^[0-9]{1,15}$/, 'expected a whole number')
+    .transform(Number)
+    .refine((value) => value >= least, `expected ${least} or more`);
 
 const settingsSchema = z.object({
   // Chosen by the operator, who may type it.
@@ -23,6 +31,10 @@ const settingsSchema = z.object({
     .transform((urls) => [...new Set(urls.map((url) => new URL(url).origin))]),
   CORS_ORIGINS: listSchema,
   PUBLIC_ADAPTERS: z.enum(['true', 'false']),
+  QUOTA_STORED_BYTES: count(0),
+  QUOTA_WAITING_JOBS: count(0),
+  QUOTA_SEGMENTATIONS_AT_ONCE: count(0),
+  QUOTA_REQUESTS_PER_MINUTE: count(1),
 });
 
 export interface Settings {
@@ -37,6 +49,8 @@ export interface Settings {
   /** Whether an adapter may be granted to everyone. */
   readonly publicAdapters: boolean;
   readonly corsOrigins: readonly string[];
+  /** Of tenants without numbers of their own. */
+  readonly quota: Quota;
 }
 
 /** The Worker's vars and secrets, checked: with one missing nothing is served. */
@@ -54,5 +68,11 @@ export function readSettings(env: unknown): Settings {
     runnerUrls: GPU_RUNNER_URLS,
     publicAdapters: PUBLIC_ADAPTERS === 'true',
     corsOrigins: CORS_ORIGINS,
+    quota: {
+      storedBytes: parsed.data.QUOTA_STORED_BYTES,
+      waitingJobs: parsed.data.QUOTA_WAITING_JOBS,
+      segmentationsAtOnce: parsed.data.QUOTA_SEGMENTATIONS_AT_ONCE,
+      requestsPerMinute: parsed.data.QUOTA_REQUESTS_PER_MINUTE,
+    },
   };
 }

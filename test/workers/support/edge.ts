@@ -69,8 +69,10 @@ export async function callEdge(
 /** Calls the Worker and waits for all that the call set off. */
 export async function edge(method: string, path: string, call: Call = {}): Promise<Response> {
   const { reply, settled } = await callEdge(method, path, call);
+  // What goes on until the reply is delivered ends only once it has been read.
+  const body = reply.body === null ? null : await reply.arrayBuffer();
   await settled();
-  return reply;
+  return new Response(body, reply);
 }
 
 /** Lets the cron run. */
@@ -103,17 +105,7 @@ export async function makeKey(
 export async function stored(): Promise<{ blobs: string[]; rows: Record<string, number> }> {
   const { objects } = await env.BLOBS.list();
   const rows: Record<string, number> = {};
-  for (const table of [
-    'files',
-    'file_holds',
-    'bases',
-    'adapters',
-    'versions',
-    'aliases',
-    'grants',
-    'jobs',
-    'uploads',
-  ]) {
+  for (const table of ['files', 'file_holds', 'bases', 'adapters', 'versions', 'aliases', 'grants']) {
     const row = await env.DB.prepare(`SELECT count(*) AS count FROM ${table}`).first<{ count: number }>();
     rows[table] = row?.count ?? -1;
   }

@@ -3,7 +3,8 @@ import type { Scope } from '../../../schemas/api.ts';
 import { ServiceError } from '../../../schemas/errors.ts';
 import { hasScope, type Principal } from '../principal.ts';
 import { authenticate } from '../services/keys/authenticate.ts';
-import type { EdgeEnv } from './context.ts';
+import type { EdgeContext, EdgeEnv } from './context.ts';
+import { withinLimits } from './limits.ts';
 
 /** Spread into a route: who may call it, for the document and for the request alike. */
 export const everyone = { security: [] };
@@ -11,9 +12,12 @@ export const everyone = { security: [] };
 /** The admin key alone. */
 export const operator = needs('admin', (principal) => principal.kind === 'operator');
 
-/** A key with the scope, or the admin key. */
-export function scope(wanted: Scope) {
-  return needs(wanted, (principal) => hasScope(principal, wanted));
+/**
+ * A key with the scope, or the admin key. A call that `runSeconds` gives a number is a segmentation of at most so many
+ * seconds, and counts among those the tenant has at once.
+ */
+export function scope(wanted: Scope, runSeconds?: (c: EdgeContext) => number | null) {
+  return needs(wanted, (principal) => hasScope(principal, wanted), runSeconds);
 }
 
 /**
@@ -28,14 +32,20 @@ export const tenantAdmin = needs('tenant:admin', (principal, tenant) => {
   return true;
 });
 
-function needs(what: Scope | 'admin', allows: (principal: Principal, tenant: string | undefined) => boolean) {
+function needs(
+  what: Scope | 'admin',
+  allows: (principal: Principal, tenant: string | undefined) => boolean,
+  runSeconds: (c: EdgeContext) => number | null = () => null,
+) {
   const check = createMiddleware<EdgeEnv>(async (c, next) => {
     const principal = await authenticate(c.get('ports'), c.req.header('authorization'));
-    if (!allows(principal, c.req.param('tenant'))) {
-      throw new ServiceError('forbidden', `This key lacks the scope ${what}.`);
-    }
-    c.set('principal', principal);
-    await next();
+    await withinLimits(c, principal, runSeconds(c), async () => {
+      if (!allows(principal, c.req.param('tenant'))) {
+        throw new ServiceError('forbidden', `This key lacks the scope ${what}.`);
+      }
+      c.set('principal', principal);
+      await next();
+    });
   });
   return { security: [{ key: [what] }], middleware: check };
 }

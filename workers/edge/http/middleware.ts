@@ -14,6 +14,8 @@ const EXPOSED_HEADERS = [
   'x-adapter-cache',
   'server-timing',
   'retry-after',
+  'ratelimit',
+  'ratelimit-policy',
   'location',
   'preference-applied',
   'etag',

@@ -18,10 +18,11 @@ export function routes(): OpenAPIHono<EdgeEnv> {
 type Content = { 'application/problem+json': { schema: typeof problem } };
 type Described<C extends ErrorCode> = Record<(typeof ERROR_STATUS)[C], { description: string; content: Content }>;
 
-/** The errors of a call for its document: codes of one status share an entry. */
+/** The errors of a call for its document: codes of one status share an entry. Whoever shows a key is counted. */
 export function errors<C extends ErrorCode>(...codes: C[]): Described<C> {
   const described: Partial<Record<number, { description: string; content: Content }>> = {};
-  for (const code of codes) {
+  const all: ErrorCode[] = codes.some((code) => code === 'unauthorized') ? [...codes, 'rate_limited'] : codes;
+  for (const code of all) {
     const status = ERROR_STATUS[code];
     const line = `\`${code}\`: ${ERROR_TITLE[code]}`;
     const description = [described[status]?.description, line].filter((text) => text !== undefined).join('. ');

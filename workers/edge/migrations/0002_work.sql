@@ -74,6 +74,7 @@ CREATE INDEX jobs_by_age ON jobs (tenant, created_at, id);
 CREATE INDEX jobs_open ON jobs (lease_until) WHERE status IN ('queued', 'running');
 CREATE INDEX jobs_open_of_tenant ON jobs (tenant, created_at) WHERE status IN ('queued', 'running');
 CREATE INDEX jobs_with_result ON jobs (result_until) WHERE result_until IS NOT NULL;
+CREATE INDEX jobs_with_result_of_tenant ON jobs (tenant, result_until) WHERE result_until IS NOT NULL;
 CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 
 -- The uploads that a job reads, which do not expire before it has ended.

@@ -42,7 +42,7 @@ const upload = createRoute({
   responses: {
     200: { description: 'These bytes are this version already', content: version },
     201: { description: 'A new version, not yet verified', content: version },
-    ...errors(...common, 'not_found', 'conflict', 'length_required', 'too_large', 'invalid_adapter'),
+    ...errors(...common, 'not_found', 'conflict', 'length_required', 'too_large', 'invalid_adapter', 'quota_exceeded'),
   },
 });
 

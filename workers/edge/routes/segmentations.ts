@@ -41,7 +41,7 @@ const create = createRoute({
   description: `The body is one NIfTI file, whatever its content type, or multipart/form-data with a part a channel. With
 \`Prefer: respond-async\`, or with JSON that names an upload for each channel, the segmentation is taken in and done later.`,
   tags: ['segmentations'],
-  ...scope('segment'),
+  ...scope('segment', secondsOfRun),
   request: {
     query: segmentationQuerySchema,
     headers: z.object({
@@ -131,6 +131,15 @@ async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuery
     signal: c.req.raw.signal,
   });
   return new Response(done.reply.body, { headers: replyHeaders(done) });
+}
+
+/** How long the run may take; null where it is refused by its deadline, or is no run yet but a job. */
+function secondsOfRun(c: EdgeContext): number | null {
+  if (isJson(c.req) || prefersAsync(c)) return null;
+  const deadline = segmentationQuerySchema.shape.deadline.safeParse(c.req.query('deadline'));
+  if (!deadline.success) return null;
+  const seconds = deadline.data ?? DEADLINE_DEFAULT_SECONDS;
+  return seconds > DEADLINE_MAX_SECONDS ? null : seconds;
 }
 
 /** RFC 7240. */

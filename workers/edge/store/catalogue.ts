@@ -8,6 +8,7 @@ import type { AuditEntry, AuditStore } from './audit-store.ts';
 import type { GrantStore } from './grant-store.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
 import type { JobStore } from './job-store.ts';
+import type { Quota, QuotaStore } from './quota-store.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { UploadStore } from './upload-store.ts';
 
@@ -29,6 +30,7 @@ export interface Catalogue {
   readonly jobs: JobStore;
   readonly uploads: UploadStore;
   readonly idempotency: IdempotencyStore;
+  readonly quotas: QuotaStore;
 }
 
 /** Who looks: a tenant sees its own, what is granted to it and what is public; the operator sees all. */
@@ -59,7 +61,7 @@ export interface KeyStore {
    */
   rotate(tenant: string, id: string, into: Successor, entry: AuditEntry): Promise<KeyRecord | null>;
   revoke(tenant: string, id: string, entry: AuditEntry): Promise<boolean>;
-  /** The one search without a tenant: it finds the tenant. */
+  /** The one search without a tenant: it finds the tenant, and what it may use. */
   findByHash(hashes: readonly string[]): Promise<FoundKey | null>;
   /** Keeps a key under another hash of it. */
   rehash(from: string, to: string): Promise<void>;
@@ -74,6 +76,7 @@ export interface Successor {
 
 export interface FoundKey extends KeyRecord {
   readonly tenant: string;
+  readonly quota: Quota;
   readonly hash: string;
 }
 
@@ -128,6 +131,8 @@ export interface VersionRecord extends AdapterName {
 export interface NewVersion {
   readonly name: string;
   readonly digest: string;
+  /** Of the file, in bytes, as it came in. */
+  readonly size: number;
   readonly base: string;
   readonly card: Card;
 }
@@ -137,16 +142,23 @@ export interface UploadRight {
   readonly hold: string;
   /** The key that sent the file; null for the operator's. */
   readonly key: string | null;
+  /** What the tenant may store. */
+  readonly allowedBytes: number;
   readonly now: number;
 }
 
 export interface VersionStore {
   /**
    * Makes the next version of the tenant's adapter, or finds the one with these bytes, and lets the hold on its file
-   * go. Null where the hold, the key that sent it or the tenant is no longer there. A rejected version is `verifying`
-   * again. The entry's subject gets the version's number.
+   * go. Null where the hold, the key that sent it or the tenant is no longer there, `OverQuota` where there is no room. A
+   * rejected version is `verifying` again. The entry's subject gets the version's number.
    */
-  register(tenant: string, version: NewVersion, under: UploadRight, entry: AuditEntry): Promise<Registered | null>;
+  register(
+    tenant: string,
+    version: NewVersion,
+    under: UploadRight,
+    entry: AuditEntry,
+  ): Promise<Registered | OverQuota | null>;
   list(viewer: Viewer, adapter: AdapterName): Promise<VersionRecord[]>;
   /** `latest` is the newest ready version. */
   find(viewer: Viewer, adapter: AdapterName, selector: Selector): Promise<VersionRecord | null>;
@@ -185,6 +197,11 @@ export interface Registered {
   readonly version: number;
   readonly status: VersionStatus;
   readonly created: boolean;
+}
+
+/** Nothing was made; `usedBytes` is what the tenant stores. */
+export interface OverQuota {
+  readonly usedBytes: number;
 }
 
 /** A base that is served; it is no tenant's. */

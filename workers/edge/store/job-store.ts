@@ -3,6 +3,7 @@ import type { JobProblem, JobStatus } from '../../../schemas/api-jobs.ts';
 import type { JobMessage } from '../job-queue.ts';
 import type { AuditEntry } from './audit-store.ts';
 import type { AdapterName, Page, Viewer } from './catalogue.ts';
+import type { Quota } from './quota-store.ts';
 
 /** The adapter of a job as it was resolved when the job was taken in. */
 export interface JobAdapter extends AdapterName {
@@ -71,6 +72,9 @@ export interface JobLease {
   readonly until: number;
 }
 
+/** What the tenant of a job may have; the operator (null) has no limits. */
+export type JobQuota = Pick<Quota, 'waitingJobs' | 'storedBytes'>;
+
 /** The place of a job in a list: newest first. */
 export interface JobPlace {
   readonly createdAt: number;
@@ -82,8 +86,8 @@ export interface JobPlace {
  * who try, one does it. What ends a job writes its line of the audit with it.
  */
 export interface JobStore {
-  /** Queues a job, due at `dueAt`; false where its tenant has `most` that have not ended, or a job of this id is there. */
-  create(job: NewJob, dueAt: number, most: number | null, entry: AuditEntry): Promise<boolean>;
+  /** Queues a job, due at `dueAt`, where its tenant is still there and may have one more, with its input. */
+  create(job: NewJob, dueAt: number, quota: JobQuota | null, entry: AuditEntry): Promise<boolean>;
   find(viewer: Viewer, id: string): Promise<JobRecord | null>;
   list(viewer: Viewer, page: Page<JobPlace>): Promise<JobRecord[]>;
   /** Starts an attempt on a job that is queued or whose attempt was lost; null where there is none to start. */

@@ -1,6 +1,7 @@
 import type { VersionStatus } from '../../../../schemas/api.ts';
 import { ServiceError } from '../../../../schemas/errors.ts';
 import { checkAdapterFile } from '../../../../schemas/rules.ts';
+import { discarded } from '../../body-stream.ts';
 import type { Ports } from '../../ports.ts';
 import { type Principal, unknownAdapter } from '../../principal.ts';
 import type { AdapterName } from '../../store/catalogue.ts';
@@ -8,6 +9,8 @@ import { auditEntry } from '../audit/entry.ts';
 import { cardOf } from '../card.ts';
 import { releaseFile } from '../files/hold.ts';
 import { type IncomingFile, receiveFile } from '../files/receive.ts';
+import { checkRoom } from '../quotas/check-room.ts';
+import { overStorage } from '../quotas/errors.ts';
 import { verifyVersion } from './verify.ts';
 
 export interface Uploaded {
@@ -20,7 +23,8 @@ export interface Uploaded {
 /**
  * Stores a file as the next version of the tenant's adapter and has it verified after the reply. Bytes that are a
  * version already give that one; a rejected one is verified again. Throws `invalid_adapter` with the problems of the
- * edge's rules, and then nothing is stored; so it is where the key is revoked before the file has come.
+ * edge's rules, `quota_exceeded` where the tenant has no room for the file, `unauthorized` where the key is revoked
+ * before the file has come; then nothing is stored.
  */
 export async function uploadVersion(
   ports: Ports,
@@ -28,20 +32,25 @@ export async function uploadVersion(
   { tenant, name }: AdapterName,
   incoming: IncomingFile,
 ): Promise<Uploaded> {
-  if (!(await ports.catalogue.tenants.exists(tenant))) throw unknownAdapter();
+  const allowedBytes = await checkRoom(ports, tenant, incoming).catch(async (error: unknown) => {
+    await discarded(incoming.body);
+    throw error;
+  });
   const bases = await ports.catalogue.bases.architectures();
   const file = await receiveFile(ports, incoming, 'invalid_adapter', (header, size) =>
     checkAdapterFile(header, size, (digest) => bases.get(digest)),
   );
-  const { digest, hold } = file;
+  const { digest, size, hold } = file;
   const { manifest } = file.checked;
-  const version = { name, digest, base: manifest.base, card: cardOf(manifest) };
+  const version = { name, digest, size, base: manifest.base, card: cardOf(manifest) };
   try {
     const key = principal.kind === 'tenant' ? principal.keyId : null;
     const details = { tenant, adapter: digest, base: manifest.base };
     const entry = auditEntry(ports, principal, 'version.create', `${tenant}/${name}`, details);
-    const registered = await ports.catalogue.versions.register(tenant, version, { hold, key, now: ports.now() }, entry);
+    const right = { hold, key, allowedBytes, now: ports.now() };
+    const registered = await ports.catalogue.versions.register(tenant, version, right, entry);
     if (registered === null) throw await unregistered(ports, tenant, key);
+    if ('usedBytes' in registered) throw overStorage(registered.usedBytes, size, allowedBytes);
     if (registered.status === 'verifying') {
       ports.later(verifyVersion(ports, tenant, { name, version: registered.version }));
     }

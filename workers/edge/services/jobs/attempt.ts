@@ -5,6 +5,7 @@ import { checkMadeWith, grantSubject, type Subject } from '../segmentations/subj
 import { openInput } from './input.ts';
 import { resultKey } from './job-key.ts';
 import { ATTEMPT_MAX_MS, HEARTBEAT_MS, LEASE_MS } from './rules.ts';
+import { takeSlot } from './slot.ts';
 
 /**
  * Has the runner of the lease segment the job's volumes, and stores the label map under the attempt's own key. Ends
@@ -50,7 +51,10 @@ export function runIdOf({ id, attempt: number }: Pick<JobRecord, 'id' | 'attempt
 function keepUp(ports: Ports, job: JobRecord, lease: JobLease, ended: AbortController): () => void {
   const beat = async (): Promise<void> => {
     const progress = await ports.runner.progress(lease.runner, runIdOf(job));
-    if (await ports.catalogue.jobs.renew(job.id, lease.id, ports.now() + LEASE_MS, progress)) return;
+    if (await ports.catalogue.jobs.renew(job.id, lease.id, ports.now() + LEASE_MS, progress)) {
+      await takeSlot(ports, job);
+      return;
+    }
     ended.abort(new ServiceError('cancelled', 'The job no longer needs this attempt.'));
   };
   // A beat that fails is made up for by the next; where none gets through, the lease runs out.

@@ -11,6 +11,7 @@ import { resolveSubject, type Subject } from '../segmentations/subject.ts';
 import { entryOf } from './audit.ts';
 import { inputKey } from './job-key.ts';
 import { DUE_AGAIN_MS, knock } from './knock.ts';
+import { checkQueue, whyRefused } from './room.ts';
 
 export interface JobRequest {
   readonly adapter: string;
@@ -41,6 +42,7 @@ export async function createJob(
 ): Promise<JobRecord> {
   const owner = ownerOf(principal);
   const subject = await resolveSubject(ports, principal, readRef(request.adapter));
+  if (principal.kind === 'tenant') await checkQueue(ports, principal, sizeOf(request.input));
   const input = await takeIn(ports, owner, id, subject, request.input);
   const now = ports.now();
   const job = {
@@ -56,10 +58,11 @@ export async function createJob(
     deadlineAt: now + request.deadlineSeconds * 1000,
   };
   const due = now + DUE_AGAIN_MS;
+  const quota = principal.kind === 'tenant' ? principal.quota : null;
   try {
-    const made = await ports.catalogue.jobs.create(job, due, null, entryOf(job, 'segmentation.create', 'ok', now));
+    const made = await ports.catalogue.jobs.create(job, due, quota, entryOf(job, 'segmentation.create', 'ok', now));
     const found = await findOwn(ports, owner, id);
-    if (!made || found === null) throw overQuota();
+    if (!made || found === null) throw await whyRefused(ports, principal, sizeOf(request.input));
     await knock(ports, [{ job: id, due }]);
     return found;
   } catch (error) {
@@ -129,6 +132,7 @@ async function findUploads(
   return found;
 }
 
-function overQuota(): ServiceError {
-  return new ServiceError('quota_exceeded', 'As many segmentations wait as the tenant may have; try again later.');
+/** Of a body that is stored for the job; an upload is stored already. */
+function sizeOf(input: JobRequest['input']): number {
+  return input.kind === 'body' ? input.size : 0;
 }

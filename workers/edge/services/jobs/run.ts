@@ -9,6 +9,7 @@ import { entryOf } from './audit.ts';
 import { inputKey, resultKey } from './job-key.ts';
 import { DUE_AGAIN_MS, knock } from './knock.ts';
 import { hasEnded, LEASE_MS, LOST_ATTEMPTS_MAX, pauseSeconds, problemOfError, verdictOf } from './rules.ts';
+import { giveSlot, takeSlot } from './slot.ts';
 
 const OPERATOR = { kind: 'operator' } as const;
 
@@ -38,6 +39,11 @@ async function start(ports: Ports, job: JobRecord, subject: Subject, message: Jo
     await postpone(ports, job, message);
     return;
   }
+  if (!(await takeSlot(ports, job))) {
+    // The next of its tenant's to end makes room, and wakes it; failing that, the sweeper does.
+    await ports.catalogue.jobs.postpone(job.id, message.due, now + DUE_AGAIN_MS);
+    return;
+  }
   const lease = { id: crypto.randomUUID(), runner, now, until: now + LEASE_MS };
   const claimed = await ports.catalogue.jobs.claim(job.id, lease);
   if (claimed === null) return;
@@ -51,6 +57,8 @@ async function start(ports: Ports, job: JobRecord, subject: Subject, message: Jo
     await succeed(ports, claimed, lease.id, result);
   } catch (error) {
     await settle(ports, claimed, lease.id, error);
+  } finally {
+    await giveSlot(ports, job);
   }
 }
 

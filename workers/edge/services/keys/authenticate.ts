@@ -14,7 +14,7 @@ export async function authenticate(ports: Ports, authorization: string | undefin
   if (await sameSecret(shown, ports.settings.adminKey)) return { kind: 'operator' };
   const key = await findKey(ports, shown);
   if (key === null || (key.expiresAt !== null && key.expiresAt <= ports.now())) throw unauthorized();
-  return { kind: 'tenant', tenant: key.tenant, keyId: key.id, scopes: key.scopes };
+  return { kind: 'tenant', tenant: key.tenant, keyId: key.id, scopes: key.scopes, quota: key.quota };
 }
 
 /** A key that is still kept under the previous pepper is kept under the present one from now on. */

@@ -15,7 +15,11 @@ export async function removeTenant(ports: Ports, principal: Principal, tenant: s
   const estate = await ports.catalogue.tenants.remove(tenant, tombstone);
   if (estate === null) throw new ServiceError('not_found', 'There is no such tenant.');
   // The rows are gone, so that nothing new comes under these keys while they are cleared.
-  const cleared = await Promise.allSettled([ports.tenantObjects.remove(estate), takeAway(ports, estate.files)]);
+  const cleared = await Promise.allSettled([
+    ports.limiter.forget(tenant),
+    ports.tenantObjects.remove(estate),
+    takeAway(ports, estate.files),
+  ]);
   const failed = cleared.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) {
     const detail = 'The tenant is deleted; the storage still has some of its bodies, which housekeeping clears.';

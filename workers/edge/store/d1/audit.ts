@@ -20,7 +20,7 @@ interface AuditRow {
 
 const COLUMNS = 'tenant, at, actor, action, subject, adapter, base, voxels, outcome, request';
 
-function bindsOf(entry: AuditEntry, subject: readonly (string | null)[] = [entry.subject]): (string | number | null)[] {
+function bindsOf(entry: AuditEntry, subject: Clause['binds'] = [entry.subject]): (string | number | null)[] {
   const { tenant, at, actor, action, adapter, base, voxels, outcome, requestId } = entry;
   return [tenant, at, actor, action, ...subject, adapter ?? null, base ?? null, voxels ?? null, outcome, requestId];
 }

@@ -1,3 +1,4 @@
+import type { Settings } from '../../settings.ts';
 import type { Catalogue } from '../catalogue.ts';
 import { adapterStore } from './adapters.ts';
 import { aliasStore } from './aliases.ts';
@@ -8,18 +9,24 @@ import { grantStore } from './grants.ts';
 import { idempotencyStore } from './idempotency.ts';
 import { jobStore } from './jobs.ts';
 import { keyStore } from './keys.ts';
+import { quotaStore } from './quotas.ts';
 import { tenantStore } from './tenants.ts';
 import { uploadStore } from './uploads.ts';
 import { versionStore } from './versions.ts';
 import { sharing } from './visible.ts';
 
-/** The catalogue in D1. Everything asks the primary: a key that was revoked on it may not work on a replica. */
-export function d1Catalogue(d1: D1Database, publicAdapters: boolean): Catalogue {
+type CatalogueSettings = Pick<Settings, 'publicAdapters' | 'quota'>;
+
+/**
+ * The catalogue in D1; `quota` is for tenants without numbers of their own. Everything asks the primary: a key that was
+ * revoked on it may not work on a replica.
+ */
+export function d1Catalogue(d1: D1Database, { publicAdapters, quota }: CatalogueSettings): Catalogue {
   const db = d1.withSession('first-primary');
   const rule = sharing(publicAdapters);
   return {
     tenants: tenantStore(db),
-    keys: keyStore(db),
+    keys: keyStore(db, quota),
     adapters: adapterStore(db, rule),
     versions: versionStore(db, rule),
     aliases: aliasStore(db),
@@ -27,6 +34,7 @@ export function d1Catalogue(d1: D1Database, publicAdapters: boolean): Catalogue 
     bases: baseStore(db),
     files: fileStore(db),
     audit: auditStore(db),
+    quotas: quotaStore(db, quota),
     jobs: jobStore(db),
     uploads: uploadStore(db),
     idempotency: idempotencyStore(db),

@@ -1,9 +1,11 @@
 import type { JobStatus } from '../../../../schemas/api-jobs.ts';
 import type { Viewer } from '../catalogue.ts';
-import type { JobStore } from '../job-store.ts';
+import type { JobQuota, JobStore } from '../job-store.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts';
+import { bytesFit, jobFits } from './usage.ts';
+import type { Clause } from './visible.ts';
 
 const SELECT = `SELECT ${JOB_COLUMNS} FROM jobs j`;
 const OPEN: readonly JobStatus[] = ['queued', 'running'];
@@ -24,19 +26,20 @@ export function jobStore(db: Database): JobStore {
   };
 
   return {
-    async create(job, dueAt, most, entry) {
-      const { adapter, input } = job;
-      const room = `(?18 IS NULL OR (SELECT count(*) FROM jobs o WHERE o.tenant IS ?2 AND o.${IS_OPEN}) < ?18)`;
+    async create(job, dueAt, quota, entry) {
+      const { adapter, input, tenant } = job;
+      const inputBytes = input.kind === 'body' ? input.size : 0;
+      const room = tenant === null || quota === null ? null : roomFor(tenant, inputBytes, quota, job.createdAt);
       const insert = db
         .prepare(
           `INSERT INTO jobs (id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base,
               output, input, input_bytes, status, lease_until, created_at, deadline_at)
-            SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
-            WHERE (?17 OR EXISTS (SELECT 1 FROM tenants t WHERE t.id = ?2)) AND ${room} ON CONFLICT DO NOTHING`,
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ? ${room === null ? '' : room.sql}
+            ON CONFLICT DO NOTHING`,
         )
         .bind(
           job.id,
-          job.tenant,
+          tenant,
           job.actor,
           job.requestId,
           adapter?.digest ?? null,
@@ -46,13 +49,11 @@ export function jobStore(db: Database): JobStore {
           job.base,
           job.output,
           JSON.stringify(input),
-          input.kind === 'body' ? input.size : 0,
-          'queued',
+          inputBytes,
           dueAt,
           job.createdAt,
           job.deadlineAt,
-          job.tenant === null ? 1 : 0,
-          most,
+          ...(room?.binds ?? []),
         );
       const uploads = input.kind === 'uploads' ? input.channels.map(({ upload }) => upload) : [];
       const link = (upload: string) =>
@@ -177,6 +178,15 @@ export function jobStore(db: Database): JobStore {
         .first<{ id: string; lease_until: number }>();
       return row === null ? null : { job: row.id, due: row.lease_until };
     },
+  };
+}
+
+/** Where the tenant is there and has room for one job more, with its input. */
+function roomFor(tenant: string, bytes: number, quota: JobQuota, now: number): Clause {
+  const [waiting, stored] = [jobFits('t.id', quota.waitingJobs), bytesFit('t.id', bytes, quota.storedBytes, now)];
+  return {
+    sql: `FROM tenants t WHERE t.id = ? AND ${waiting.sql} AND ${stored.sql}`,
+    binds: [tenant, ...waiting.binds, ...stored.binds],
   };
 }
 

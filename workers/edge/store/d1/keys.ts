@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { scopeSchema } from '../../../../schemas/api.ts';
 import type { KeyRecord, KeyStore } from '../catalogue.ts';
+import type { Quota } from '../quota-store.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
+import { QUOTA_COLUMNS, type QuotaRow, quotaOf } from './quotas.ts';
 
 interface KeyRow {
   tenant: string;
@@ -16,7 +18,7 @@ interface KeyRow {
 const COLUMNS = 'tenant, id, name, scopes, created_at, expires_at';
 const scopesSchema = z.array(scopeSchema);
 
-export function keyStore(db: Database): KeyStore {
+export function keyStore(db: Database, defaults: Quota): KeyStore {
   return {
     async create(tenant, key, entry) {
       const insert = `INSERT INTO keys (tenant, id, hash, name, scopes, created_at, expires_at)
@@ -73,10 +75,13 @@ export function keyStore(db: Database): KeyStore {
     },
     async findByHash(hashes) {
       const row = await db
-        .prepare(`SELECT ${COLUMNS}, hash FROM keys WHERE hash IN (${hashes.map(() => '?').join(', ')})`)
+        .prepare(
+          `SELECT ${COLUMNS}, hash, ${QUOTA_COLUMNS} FROM keys LEFT JOIN quotas USING (tenant)
+            WHERE hash IN (${hashes.map(() => '?').join(', ')})`,
+        )
         .bind(...hashes)
-        .first<KeyRow & { hash: string }>();
-      return row === null ? null : { ...toKey(row), tenant: row.tenant, hash: row.hash };
+        .first<KeyRow & QuotaRow & { hash: string }>();
+      return row === null ? null : { ...toKey(row), tenant: row.tenant, hash: row.hash, quota: quotaOf(row, defaults) };
     },
     async rehash(from, to) {
       await db.prepare('UPDATE keys SET hash = ? WHERE hash = ?').bind(to, from).run();

@@ -4,6 +4,7 @@ import type { AdapterName, VersionPlace, VersionRecord, VersionStore } from '../
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import { parseCard, problemsSchema } from './json.ts';
+import { registerVersion } from './register-version.ts';
 import type { Sharing } from './visible.ts';
 
 interface VersionRow {
@@ -28,49 +29,7 @@ const PLACE = 'tenant = ? AND adapter = ? AND version = ?';
 
 export function versionStore(db: Database, { mayUse }: Sharing): VersionStore {
   return {
-    async register(tenant, { name, digest, base, card }, { hold, key, now }, entry) {
-      const bytes = 'tenant = ?1 AND adapter = ?2 AND digest = ?3';
-      const under = `EXISTS (SELECT 1 FROM file_holds WHERE id = ?4 AND digest = ?3 AND expires_at > ?5)
-        AND (?6 IS NULL OR EXISTS (SELECT 1 FROM keys WHERE tenant = ?1 AND id = ?6))`;
-      const bind = (sql: string, ...more: string[]) =>
-        db.prepare(sql).bind(tenant, name, digest, hold, now, key, ...more);
-      const numbered = {
-        sql: `(SELECT tenant || '/' || adapter || '@' || version FROM versions
-          WHERE tenant = ? AND adapter = ? AND digest = ?)`,
-        binds: [tenant, name, digest],
-      };
-      const results = await db.batch<{ version: number; status: VersionStatus }>([
-        bind(
-          `INSERT INTO adapters (tenant, name, created_at)
-            SELECT id, ?2, ?5 FROM tenants WHERE id = ?1 AND ${under} ON CONFLICT DO NOTHING`,
-        ),
-        bind(
-          `UPDATE versions SET status = 'verifying', problems = '[]', lease = NULL, lease_until = 0
-            WHERE ${bytes} AND status = 'rejected' AND ${under}`,
-        ),
-        logged(db, entry, numbered),
-        bind(
-          `INSERT INTO versions (tenant, adapter, version, digest, base, card, status, created_at)
-            SELECT tenant, name, next_version, ?3, ?7, ?8, 'verifying', ?5 FROM adapters
-            WHERE tenant = ?1 AND name = ?2 AND ${under} ON CONFLICT DO NOTHING`,
-          base,
-          JSON.stringify(card),
-        ),
-        logged(db, entry, numbered),
-        db
-          .prepare(
-            `UPDATE adapters SET next_version = max(next_version, 1 + (
-                SELECT coalesce(max(version), 0) FROM versions v WHERE v.tenant = adapters.tenant AND v.adapter = adapters.name))
-              WHERE tenant = ? AND name = ?`,
-          )
-          .bind(tenant, name),
-        bind(`SELECT version, status FROM versions WHERE ${bytes} AND ${under}`),
-        db.prepare('DELETE FROM file_holds WHERE id = ?').bind(hold),
-      ]);
-      const [, , , made, , , found] = results;
-      const row = found?.results[0];
-      return row === undefined ? null : { ...row, created: made?.meta.changes === 1 };
-    },
+    register: registerVersion(db),
 
     async list(viewer, { tenant, name }) {
       const allowed = mayUse(viewer, 'v', 'adapter');

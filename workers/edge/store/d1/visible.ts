@@ -4,7 +4,7 @@ import type { Viewer } from '../catalogue.ts';
 /** A piece of SQL and what it binds, in its order. */
 export interface Clause {
   readonly sql: string;
-  readonly binds: readonly string[];
+  readonly binds: readonly (string | number | null)[];
 }
 
 /** The rule of sharing, in one place. */
