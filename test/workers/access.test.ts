@@ -10,8 +10,8 @@ const world = useWorld();
 interface Operation {
   readonly method: string;
   readonly path: string;
-  /** The scope it needs, `admin`, or null where everyone may. */
-  readonly scope: string | null;
+  /** The scopes of which it needs one, `admin` among them; none where everyone may. */
+  readonly scopes: readonly string[];
 }
 
 /** Every operation of the document, so that a route which is added later is tested here too. */
@@ -22,7 +22,7 @@ async function operations(): Promise<Operation[]> {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { security }]) => {
       if (security === undefined) throw new Error(`${method} ${path} does not say who may call it`);
-      return { method: method.toUpperCase(), path, scope: security[0]?.key?.[0] ?? null };
+      return { method: method.toUpperCase(), path, scopes: security.flatMap(({ key }) => key ?? []) };
     }),
   );
 }
@@ -32,7 +32,8 @@ function call({ method, path }: Operation, key: string | undefined) {
   const name = path.includes('/versions') && method === 'POST' ? 'acme%2Fnew' : 'acme%2Ftumour';
   const filled = path
     .replace('{tenant}', 'acme')
-    .replace('{id}', 'nothing')
+    .replace('{id}', path.startsWith('/v1/uploads') ? upload : 'nothing')
+    .replace('{part}', '1')
     .replace('{name}', name)
     .replace('{ref}', 'acme%2Ftumour')
     .replace('{version}', '1');
@@ -41,30 +42,37 @@ function call({ method, path }: Operation, key: string | undefined) {
     'POST /v1/tenants/{tenant}/keys': { json: { name: 'x', scopes: ['segment'] } },
     'POST /v1/bases': { body: BASE_FILE },
     'POST /v1/adapters/{name}/versions': { body: adapterFile('new') },
+    'POST /v1/uploads': { json: { size: 1, sha256: '0'.repeat(64) } },
+    'PUT /v1/uploads/{id}/parts/{part}': { body: new Uint8Array(9) },
     'POST /v1/segmentations': { body: new Uint8Array(400) },
   };
   const query = path === '/v1/segmentations' ? '?adapter=acme/tumour' : '';
   return edge(method, filled + query, { key, ...bodies[`${method} ${path}`] });
 }
 
+let upload: string;
+
 beforeEach(async () => {
   await push(world.key, 'tumour', adapterFile());
+  const json = { size: 9, sha256: sha256(new Uint8Array(9)) };
+  ({ id: upload } = await (await edge('POST', '/v1/uploads', { key: world.key, json })).json<{ id: string }>());
   world.runner.calls.length = 0;
 });
 
 async function changed(): Promise<unknown> {
   const { results } = await env.DB.prepare(
-    'SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys',
+    `SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys,
+      (SELECT count(*) FROM upload_parts) parts, (SELECT count(*) FROM uploads WHERE tenant = 'acme') uploads`,
   ).all();
   return { results, stored: await stored(), runner: world.runner.calls.length };
 }
 
 test('the document has every route of the API', async () => {
-  const all = (await operations()).map(({ method, path, scope }) => `${method} ${path} ${scope}`);
+  const all = (await operations()).map(({ method, path, scopes }) => `${method} ${path} ${scopes.join('|')}`);
   expect(all.toSorted()).toEqual(
     [
-      'GET /healthz null',
-      'GET /openapi.json null',
+      'GET /healthz ',
+      'GET /openapi.json ',
       'POST /v1/tenants admin',
       'GET /v1/tenants admin',
       'DELETE /v1/tenants/{tenant} admin',
@@ -81,13 +89,18 @@ test('the document has every route of the API', async () => {
       'DELETE /v1/adapters/{name} adapters:write',
       'POST /v1/segmentations segment',
       'GET /v1/models adapters:read',
+      'POST /v1/uploads segment|adapters:write',
+      'GET /v1/uploads/{id} segment|adapters:write',
+      'DELETE /v1/uploads/{id} segment|adapters:write',
+      'PUT /v1/uploads/{id}/parts/{part} segment|adapters:write',
+      'POST /v1/uploads/{id}/complete segment|adapters:write',
     ].toSorted(),
   );
 });
 
 /** Checks what is closed to the public, and that none of it changed anything. */
 async function onEach(check: (operation: Operation) => Promise<void>): Promise<void> {
-  const closed = (await operations()).filter((operation) => operation.scope !== null);
+  const closed = (await operations()).filter((operation) => operation.scopes.length > 0);
   expect(closed.length).toBeGreaterThan(10);
   const before = await changed();
   for (const operation of closed) await check(operation);
@@ -114,19 +127,12 @@ describe('on every route of the document that is not public', () => {
 
   test('a key with every scope but the one needed is forbidden', async () => {
     const keys = new Map<string, string>();
-    for (const lacking of [...SCOPES, 'admin']) {
-      keys.set(
-        lacking,
-        (
-          await makeKey(
-            'acme',
-            SCOPES.filter((scope): scope is Scope => scope !== lacking),
-          )
-        ).key,
-      );
+    for (const { scopes } of await operations()) {
+      const others = SCOPES.filter((scope): scope is Scope => !scopes.includes(scope));
+      keys.set(scopes.join(), (await makeKey('acme', others)).key);
     }
     await onEach(async (operation) => {
-      const reply = await call(operation, keys.get(operation.scope ?? ''));
+      const reply = await call(operation, keys.get(operation.scopes.join()));
       expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 403 });
       expect((await problem(reply)).code).toBe('forbidden');
     });
@@ -137,11 +143,13 @@ describe('on every route of the document that is not public', () => {
       const reply = await call(operation, world.other);
       const body = await reply.text();
       expect(body).not.toContain(sha256(adapterFile()));
-      if (operation.scope === 'admin') expect(reply.status).toBe(403);
+      if (operation.scopes.includes('admin')) expect(reply.status).toBe(403);
+      // An upload of its own.
+      else if (reply.status === 201) expect(`${operation.method} ${operation.path}`).toBe('POST /v1/uploads');
       else if (reply.status === 200) expect(body).not.toContain('tumour');
       else expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 404 });
     });
-    expect((await call({ method: 'GET', path: '/v1/adapters/{ref}', scope: null }, world.key)).status).toBe(200);
+    expect((await call({ method: 'GET', path: '/v1/adapters/{ref}', scopes: [] }, world.key)).status).toBe(200);
   });
 });
 
@@ -156,12 +164,16 @@ test("another tenant's adapter and one that is not there are answered word for w
     ['GET', `/v1/adapters/${others}`, `/v1/adapters/${absent}`],
     ['DELETE', '/v1/adapters/acme%2Ftumour', '/v1/adapters/acme%2Fnothing'],
     ['DELETE', '/v1/adapters/acme%2Ftumour/versions/1', '/v1/adapters/acme%2Fnothing/versions/1'],
+    ['GET', `/v1/uploads/${upload}`, '/v1/uploads/nothing'],
+    ['DELETE', `/v1/uploads/${upload}`, '/v1/uploads/nothing'],
+    ['PUT', `/v1/uploads/${upload}/parts/1`, '/v1/uploads/nothing/parts/1'],
+    ['POST', `/v1/uploads/${upload}/complete`, '/v1/uploads/nothing/complete'],
     ['POST', '/v1/segmentations?adapter=acme/tumour', '/v1/segmentations?adapter=acme/nothing'],
     ['POST', '/v1/segmentations?adapter=tumour', '/v1/segmentations?adapter=nothing'],
     ['POST', `/v1/segmentations?adapter=${others}`, `/v1/segmentations?adapter=${absent}`],
   ];
   for (const [method, theirs, nobodys] of pairs) {
-    const body = method === 'POST' ? { body: new Uint8Array(9) } : {};
+    const body = ['POST', 'PUT'].includes(method) ? { body: new Uint8Array(9) } : {};
     const [a, b] = await Promise.all(
       [theirs, nobodys].map((path) => edge(method, path, { key: world.other, ...body })),
     );

@@ -2,7 +2,7 @@ import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
 import { portsOf } from '../../workers/edge/ports.ts';
-import { keepHouse } from '../../workers/edge/services/files/housekeeping.ts';
+import { keepHouse } from '../../workers/edge/services/housekeeping/keep-house.ts';
 import { cron, edge, stored } from './support/edge.ts';
 import { adapterFile, hex, push, sha256 } from './support/files.ts';
 import { useWorld } from './support/world.ts';

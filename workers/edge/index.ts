@@ -1,7 +1,7 @@
 import { everyone } from './http/auth.ts';
 import { onError, onNotFound } from './http/errors.ts';
 import { allowOrigins, prepare, refuseIdempotencyKey } from './http/middleware.ts';
-import { DOCUMENT, KEY_SCHEME, routes } from './http/openapi.ts';
+import { DOCUMENT, KEY_SCHEME, routes, SIGNATURE_SCHEME } from './http/openapi.ts';
 import { portsOf } from './ports.ts';
 import { adapterFileRoutes } from './routes/adapter-file.ts';
 import { adapterRoutes } from './routes/adapters.ts';
@@ -13,14 +13,15 @@ import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { segmentationRoutes } from './routes/segmentations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { uploadRoutes } from './routes/uploads.ts';
 import { verifyWaiting } from './services/adapters/verify.ts';
-import { keepHouse } from './services/files/housekeeping.ts';
+import { keepHouse } from './services/housekeeping/keep-house.ts';
 
 /** As in wrangler.toml; every other cron verifies what waits. */
 const HOUSEKEEPING_CRON = '17 * * * *';
 
 const app = routes();
-app.use(prepare, allowOrigins, refuseIdempotencyKey);
+app.use(prepare, allowOrigins, refuseIdempotencyKey([]));
 for (const resource of [
   healthRoutes,
   tenantRoutes,
@@ -30,12 +31,14 @@ for (const resource of [
   adapterFileRoutes,
   modelRoutes,
   segmentationRoutes,
+  uploadRoutes,
   internalBlobRoutes,
   docsRoutes,
 ]) {
   app.route('/', resource);
 }
 app.openAPIRegistry.registerComponent('securitySchemes', 'key', KEY_SCHEME);
+app.openAPIRegistry.registerComponent('securitySchemes', 'signature', SIGNATURE_SCHEME);
 app.openAPIRegistry.registerPath({
   method: 'get',
   path: '/openapi.json',

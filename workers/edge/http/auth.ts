@@ -9,18 +9,18 @@ import type { EdgeEnv } from './context.ts';
 export const everyone = { security: [] };
 
 /** The admin key alone. */
-export const operator = needs('admin', (principal) => principal.kind === 'operator');
+export const operator = needs(['admin'], (principal) => principal.kind === 'operator');
 
-/** A key with the scope, or the admin key. */
-export function scope(wanted: Scope) {
-  return needs(wanted, (principal) => hasScope(principal, wanted));
+/** A key with one of the scopes, or the admin key. */
+export function scope(...wanted: readonly [Scope, ...Scope[]]) {
+  return needs(wanted, (principal) => wanted.some((one) => hasScope(principal, one)));
 }
 
 /**
  * The admin key, or a key of the tenant in the path with `tenant:admin`. Of another tenant it learns no more than of
  * one that is not there.
  */
-export const tenantAdmin = needs('tenant:admin', (principal, tenant) => {
+export const tenantAdmin = needs(['tenant:admin'], (principal, tenant) => {
   if (!hasScope(principal, 'tenant:admin')) return false;
   if (principal.kind === 'tenant' && principal.tenant !== tenant) {
     throw new ServiceError('not_found', 'There is no such tenant.');
@@ -28,14 +28,17 @@ export const tenantAdmin = needs('tenant:admin', (principal, tenant) => {
   return true;
 });
 
-function needs(what: Scope | 'admin', allows: (principal: Principal, tenant: string | undefined) => boolean) {
+function needs(
+  oneOf: readonly (Scope | 'admin')[],
+  allows: (principal: Principal, tenant: string | undefined) => boolean,
+) {
   const check = createMiddleware<EdgeEnv>(async (c, next) => {
     const principal = await authenticate(c.get('ports'), c.req.header('authorization'));
     if (!allows(principal, c.req.param('tenant'))) {
-      throw new ServiceError('forbidden', `This key lacks the scope ${what}.`);
+      throw new ServiceError('forbidden', `This key lacks the scope ${oneOf.join(' or ')}.`);
     }
     c.set('principal', principal);
     await next();
   });
-  return { security: [{ key: [what] }], middleware: check };
+  return { security: oneOf.map((what) => ({ key: [what] })), middleware: check };
 }

@@ -34,9 +34,14 @@ export function reprDigestOf(digest: string): string {
   return `sha-256=:${Buffer.from(hexOf(digest), 'hex').toString('base64')}:`;
 }
 
-/** JSON uploads and inputs name a body sent before; they come with uploads and jobs. */
+/** A JSON body names a body that was sent before. */
+export function isJson(req: HonoRequest): boolean {
+  return /^application\/(.+\+)?json\b/i.test(req.header('content-type') ?? '');
+}
+
+/** Where a body is not yet to be named in JSON. */
 export function refuseJson(req: HonoRequest, what: string): void {
-  if (/^application\/(.+\+)?json\b/i.test(req.header('content-type') ?? '')) {
+  if (isJson(req)) {
     throw new ServiceError('invalid_request', `Content-Type: ${what} is sent as the body itself, not named in JSON.`);
   }
 }

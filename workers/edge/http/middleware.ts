@@ -5,7 +5,7 @@ import { portsOf } from '../ports.ts';
 import type { EdgeEnv } from './context.ts';
 import { contentLength } from './headers.ts';
 
-const JSON_BODY_MAX_BYTES = 64 * 1024;
+export const JSON_BODY_MAX_BYTES = 64 * 1024;
 
 const EXPOSED_HEADERS = [
   'x-request-id',
@@ -44,13 +44,19 @@ export const allowOrigins = createMiddleware<EdgeEnv>((c, next) => {
   })(c, next);
 });
 
-/** A key that were silently ignored would promise that a second try does no harm. */
-export const refuseIdempotencyKey = createMiddleware<EdgeEnv>(async (c, next) => {
-  if (c.req.header('idempotency-key') !== undefined) {
-    throw new ServiceError('invalid_request', 'Idempotency-Key: not supported on this call.');
-  }
-  await next();
-});
+/**
+ * A key that were silently ignored would promise that a second try does no harm. Calls that honour it (method and
+ * path as they come: `POST /v1/tenants`) are let pass.
+ */
+export function refuseIdempotencyKey(honoured: readonly string[]) {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const call = `${c.req.method} ${c.req.path}`;
+    if (c.req.header('idempotency-key') !== undefined && !honoured.includes(call)) {
+      throw new ServiceError('invalid_request', 'Idempotency-Key: not supported on this call.');
+    }
+    await next();
+  });
+}
 
 /** A JSON body is read whole, so it has to be small, and say so. */
 export const smallJson = createMiddleware<EdgeEnv>(async (c, next) => {

@@ -4,6 +4,8 @@ import type { FormatProblem } from '../../../schemas/errors.ts';
 import type { AdapterManifest } from '../../../schemas/manifest.ts';
 import type { Selector } from '../../../schemas/names.ts';
 import type { AuditStore } from './audit-store.ts';
+import type { SweepStore } from './sweep-store.ts';
+import type { UploadStore } from './upload-store.ts';
 
 /**
  * What the edge knows, but for the bytes. Every function about a tenant's things takes the tenant, or who looks, as its
@@ -17,6 +19,8 @@ export interface Catalogue {
   readonly bases: BaseStore;
   readonly files: FileStore;
   readonly audit: AuditStore;
+  readonly uploads: UploadStore;
+  readonly sweeps: SweepStore;
 }
 
 /** Who looks: a tenant sees its own, what is granted to it and what is public; the operator sees all. */
@@ -184,10 +188,18 @@ export interface FileStore {
     hold: { readonly id: string; readonly now: number; readonly until: number },
   ): Promise<boolean>;
   release(hold: string): Promise<void>;
-  /** Marks a file that nothing points at and nobody holds; false where it must stay. */
-  mark(digest: string, now: number): Promise<boolean>;
-  /** Forgets a marked file, after it left the bucket. */
-  forget(digest: string): Promise<void>;
-  /** Files that nothing points at and nobody holds. */
-  abandoned(now: number, limit: number): Promise<string[]>;
+  /** Marks a file that nothing points at and nobody holds, unused for long enough; false where it must stay. */
+  mark(digest: string, age: Age): Promise<boolean>;
+  /** Forgets a file that was marked at that time, after it left the bucket. */
+  forget(digest: string, marked: number): Promise<void>;
+  /** Files that `mark` would mark, the longest unused first. */
+  collectable(age: Age, limit: number): Promise<string[]>;
+  /** Drops holds that ran out, and says how many. */
+  dropHolds(now: number, limit: number): Promise<number>;
+}
+
+export interface Age {
+  readonly now: number;
+  /** Nothing may have pointed at the file since; what nothing ever pointed at is always old enough. */
+  readonly unusedBefore: number;
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../../../schemas/errors.ts';
 import type { AuditAction, AuditEntry, AuditRecord, AuditStore } from '../audit-store.ts';
-import type { Database } from './database.ts';
+import type { Database, Statement } from './database.ts';
 
 interface AuditRow {
   id: number;
@@ -24,7 +24,7 @@ function bindsOf(entry: AuditEntry): (string | number | null)[] {
 }
 
 /** For a batch, right after the statement that makes the change: writes the entry where that statement changed a row. */
-export function logged(db: Database, entry: AuditEntry): D1PreparedStatement {
+export function logged(db: Database, entry: AuditEntry): Statement {
   return db
     .prepare(`INSERT INTO audit (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE changes() > 0`)
     .bind(...bindsOf(entry));

@@ -154,7 +154,8 @@ export function versionStore(db: Database): VersionStore {
           .bind(tenant, place.name),
       ]);
       if (there?.results.length === 0) return null;
-      return removed?.meta.changes === 1 ? 'removed' : 'in use';
+      // More than one row: the trigger that marks the file counts too.
+      return (removed?.meta.changes ?? 0) > 0 ? 'removed' : 'in use';
     },
   };
 }
