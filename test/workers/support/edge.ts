@@ -12,6 +12,8 @@ export interface Call {
   readonly json?: unknown;
   readonly body?: Uint8Array | ReadableStream<Uint8Array> | string | null;
   readonly signal?: AbortSignal;
+  /** What the Worker is bound to, where it is not the storages as they are. */
+  readonly env?: Env;
 }
 
 /** Empty D1 and R2 with the tables as the migrations make them. */
@@ -44,7 +46,7 @@ export async function callEdge(
     ...(call.signal === undefined ? {} : { signal: call.signal }),
   });
   const context = createExecutionContext();
-  const reply = await worker.fetch(request, env, context);
+  const reply = await worker.fetch(request, call.env ?? env, context);
   return { reply, settled: () => waitOnExecutionContext(context) };
 }
 

@@ -19,11 +19,12 @@ CREATE TABLE keys (
 
 -- A file in R2, written here before it is put there. `unused_since` is when the last thing that pointed at it went, 0 while
 -- nothing ever did, NULL while something does; the triggers below keep it, whatever deletes a version. A grace time later
--- the file may be taken away, and `deleting_at` is set while that happens.
+-- the file may be taken away: `deleting` says by which turn and `deleting_at` since when, while that happens.
 CREATE TABLE files (
   digest TEXT PRIMARY KEY,
   size INTEGER NOT NULL,
   unused_since INTEGER DEFAULT 0,
+  deleting TEXT,
   deleting_at INTEGER,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -188,10 +188,10 @@ export interface FileStore {
     hold: { readonly id: string; readonly now: number; readonly until: number },
   ): Promise<boolean>;
   release(hold: string): Promise<void>;
-  /** Marks a file that nothing points at and nobody holds, unused for long enough; false where it must stay. */
-  mark(digest: string, age: Age): Promise<boolean>;
-  /** Forgets a file that was marked at that time, after it left the bucket. */
-  forget(digest: string, marked: number): Promise<void>;
+  /** Marks a file that nothing points at and nobody holds, unused for long enough, as `id`'s; false where it must stay. */
+  mark(digest: string, id: string, age: Age): Promise<boolean>;
+  /** Forgets a file with the mark of `id`, after it left the bucket. */
+  forget(digest: string, id: string): Promise<void>;
   /** Files that `mark` would mark, the longest unused first. */
   collectable(age: Age, limit: number): Promise<string[]>;
   /** Drops holds that ran out, and says how many. */

@@ -37,6 +37,8 @@ export async function pass<T>(chunks: Chunks, size: number, store: Store<T>): Pr
     (value) => ok(value),
     (error: unknown) => fail(error instanceof Error ? error : new Error(String(error))),
   );
+  // Also a store that failed without a look at the body must not be waited for.
+  void stored.then(() => writer.abort()).catch(() => {});
   // A store that refuses, or has its object already, stops reading; the body is still read to its end.
   let listening = true;
   try {

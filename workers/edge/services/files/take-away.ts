@@ -20,10 +20,10 @@ export function graceOver(ports: Ports): Age {
 
 /** Mark, delete, forget: who meets the mark waits, and puts the file again. */
 async function collect(ports: Ports, digests: readonly string[], unusedBefore: number): Promise<void> {
+  const id = crypto.randomUUID();
   for (const digest of digests) {
-    const now = ports.now();
-    if (!(await ports.catalogue.files.mark(digest, { now, unusedBefore }))) continue;
+    if (!(await ports.catalogue.files.mark(digest, id, { now: ports.now(), unusedBefore }))) continue;
     await ports.blobs.remove(digest);
-    await ports.catalogue.files.forget(digest, now);
+    await ports.catalogue.files.forget(digest, id);
   }
 }

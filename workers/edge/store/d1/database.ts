@@ -11,6 +11,8 @@ export interface Statement {
 /** What the stores need of D1. Where it does not answer, every call of it throws `storage_unavailable`. */
 export interface Database {
   prepare(sql: string): Statement;
+  /** A change that may be made twice without harm, and so is made again where its answer was lost. */
+  repeatable(sql: string): Statement;
   /** All or nothing. */
   batch<T = unknown>(statements: readonly Statement[]): Promise<D1Result<T>[]>;
 }
@@ -23,10 +25,9 @@ export function databaseOf(d1: D1Database): Database {
   const session = () => (opened ??= d1.withSession('first-primary'));
   const inner = new WeakMap<Statement, () => D1PreparedStatement>();
 
-  const statement = (sql: string, make: () => D1PreparedStatement): Statement => {
-    const ask = READS.test(sql) ? answeredAgain : answered;
+  const statement = (ask: typeof answered, make: () => D1PreparedStatement): Statement => {
     const made: Statement = {
-      bind: (...values) => statement(sql, () => make().bind(...values)),
+      bind: (...values) => statement(ask, () => make().bind(...values)),
       first: <T>() => ask(isFault, async () => make().first<T>()),
       run: () => ask(isFault, async () => make().run()),
       all: <T>() => ask(isFault, async () => make().all<T>()),
@@ -36,7 +37,8 @@ export function databaseOf(d1: D1Database): Database {
   };
 
   return {
-    prepare: (sql) => statement(sql, () => session().prepare(sql)),
+    prepare: (sql) => statement(READS.test(sql) ? answeredAgain : answered, () => session().prepare(sql)),
+    repeatable: (sql) => statement(answeredAgain, () => session().prepare(sql)),
     batch: <T>(statements: readonly Statement[]) =>
       answered(isFault, async () => session().batch<T>(statements.map((one) => madeBy(inner.get(one))))),
   };

@@ -23,22 +23,22 @@ export function fileStore(db: Database): FileStore {
       return held?.meta.changes === 1;
     },
     async release(hold) {
-      await db.prepare('DELETE FROM file_holds WHERE id = ?').bind(hold).run();
+      await db.repeatable('DELETE FROM file_holds WHERE id = ?').bind(hold).run();
     },
-    async mark(digest, { now, unusedBefore }) {
+    async mark(digest, id, { now, unusedBefore }) {
       const { meta } = await db
-        .prepare(`UPDATE files SET deleting_at = ?1 WHERE digest = ?4 AND ${COLLECTABLE}`)
-        .bind(now, unusedBefore, now - MARK_MS, digest)
+        .repeatable(`UPDATE files SET deleting = ?5, deleting_at = ?1 WHERE digest = ?4 AND ${COLLECTABLE}`)
+        .bind(now, unusedBefore, now - MARK_MS, digest, id)
         .run();
       return meta.changes > 0;
     },
-    async forget(digest, marked) {
-      await db.prepare('DELETE FROM files WHERE digest = ? AND deleting_at = ?').bind(digest, marked).run();
+    async forget(digest, id) {
+      await db.repeatable('DELETE FROM files WHERE digest = ? AND deleting = ?').bind(digest, id).run();
     },
     async collectable({ now, unusedBefore }, limit) {
       const { results } = await db
         .prepare(`SELECT digest FROM files WHERE ${COLLECTABLE} ORDER BY unused_since LIMIT ?4`)
-        .bind(now, unusedBefore, now - MARK_MS, limit)
+        .bind(now, unusedBefore, now - MARK_MS, limit, '')
         .all<{ digest: string }>();
       return results.map((row) => row.digest);
     },
@@ -58,8 +58,9 @@ export function fileStore(db: Database): FileStore {
  */
 const MARK_MS = 1_200_000;
 
-// ?1 is now, ?2 the time since which nothing may have pointed at it, ?3 the time before which a mark was left behind.
-const COLLECTABLE = `unused_since <= ?2 AND (deleting_at IS NULL OR deleting_at <= ?3)
+// ?1 is now, ?2 the time since which nothing may have pointed at it, ?3 the time before which a mark was left behind, ?5 whose
+// mark is no hindrance.
+const COLLECTABLE = `unused_since <= ?2 AND (deleting_at IS NULL OR deleting_at <= ?3 OR deleting = ?5)
   AND NOT EXISTS (SELECT 1 FROM file_holds h WHERE h.digest = files.digest AND h.expires_at > ?1)
   AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.digest = files.digest)
   AND NOT EXISTS (SELECT 1 FROM bases b WHERE b.file = files.digest)`;

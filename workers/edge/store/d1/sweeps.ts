@@ -51,9 +51,9 @@ export function sweepStore(db: Database): SweepStore {
     async keepCursor(prefix, cursor) {
       const keep =
         cursor === undefined
-          ? db.prepare('DELETE FROM sweeps WHERE prefix = ?').bind(prefix)
+          ? db.repeatable('DELETE FROM sweeps WHERE prefix = ?').bind(prefix)
           : db
-              .prepare('INSERT INTO sweeps VALUES (?, ?) ON CONFLICT DO UPDATE SET cursor = excluded.cursor')
+              .repeatable('INSERT INTO sweeps VALUES (?, ?) ON CONFLICT DO UPDATE SET cursor = excluded.cursor')
               .bind(prefix, cursor);
       await keep.run();
     },

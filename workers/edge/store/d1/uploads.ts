@@ -59,7 +59,7 @@ export function uploadStore(db: Database): UploadStore {
     },
     async putPart(id, { part, etag }) {
       const { meta } = await db
-        .prepare(
+        .repeatable(
           `INSERT INTO upload_parts (upload, part, etag)
             SELECT id, ?, ? FROM uploads WHERE id = ? AND completed_at IS NULL
             ON CONFLICT (upload, part) DO UPDATE SET etag = excluded.etag`,
@@ -69,11 +69,11 @@ export function uploadStore(db: Database): UploadStore {
       return meta.changes > 0;
     },
     async forgetParts(id) {
-      await db.prepare('DELETE FROM upload_parts WHERE upload = ?').bind(id).run();
+      await db.repeatable('DELETE FROM upload_parts WHERE upload = ?').bind(id).run();
     },
     async complete(id, now) {
       const { meta } = await db
-        .prepare('UPDATE uploads SET completed_at = coalesce(completed_at, ?) WHERE id = ?')
+        .repeatable('UPDATE uploads SET completed_at = coalesce(completed_at, ?) WHERE id = ?')
         .bind(now, id)
         .run();
       return meta.changes > 0;
@@ -105,7 +105,7 @@ export function uploadStore(db: Database): UploadStore {
       return results;
     },
     async forgetRemains(id) {
-      await db.prepare('DELETE FROM upload_remains WHERE upload = ?').bind(id).run();
+      await db.repeatable('DELETE FROM upload_remains WHERE upload = ?').bind(id).run();
     },
   };
 }
