@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UPLOAD_PART_BYTES } from '../../schemas/limits.ts';
 import { json, pdora, type Seen, type TestService, testService } from './run.ts';
 
+/** Where the edge thinks it is need not be where it was reached. */
+const at = (step: string) => `https://edge.example/v1/uploads/u1/${step}?expires=9&signature=s`;
 const CREATED = '2026-01-31T12:00:00.000Z';
 
 let folder: string;
@@ -135,8 +137,6 @@ describe('pdora adapter at a service', () => {
     await writeFile(path, '');
     await truncate(path, size);
     const zeros = createHash('sha256').update(Buffer.alloc(size)).digest('hex');
-    // Where the edge thinks it is need not be where it was reached.
-    const at = (step: string) => `https://edge.example/v1/uploads/u1/${step}?expires=9&signature=s`;
     const parts = [1, 2].map((n) => ({ url: at(`parts/${n}`), size: UPLOAD_PART_BYTES, received: false }));
     let broken = false;
     answer = ({ method, url }, reply) => {

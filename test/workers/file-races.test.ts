@@ -47,19 +47,22 @@ function stoppingAt(point: Point, ports: Ports) {
     ...ports,
     blobs: {
       ...ports.blobs,
-      remove: around('remove', ports.blobs.remove),
-      has: around('has', ports.blobs.has),
-      put: around('put', ports.blobs.put),
+      remove: around('remove', (of: string) => ports.blobs.remove(of)),
+      has: around('has', (of: string) => ports.blobs.has(of)),
+      put: around('put', (of: string, body: ReadableStream<Uint8Array>) => ports.blobs.put(of, body)),
     },
     catalogue: {
       ...ports.catalogue,
       files: {
         ...files,
-        mark: around('mark', files.mark),
-        forget: around('forget', files.forget),
-        hold: around('hold', files.hold),
+        mark: around('mark', (...args: Parameters<typeof files.mark>) => files.mark(...args)),
+        forget: around('forget', (...args: Parameters<typeof files.forget>) => files.forget(...args)),
+        hold: around('hold', (...args: Parameters<typeof files.hold>) => files.hold(...args)),
       },
-      versions: { ...versions, register: around('register', versions.register) },
+      versions: {
+        ...versions,
+        register: around('register', (...args: Parameters<typeof versions.register>) => versions.register(...args)),
+      },
     },
   };
   return { ports: stopping, reached: reached.promise, go: gate.resolve };

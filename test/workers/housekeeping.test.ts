@@ -70,9 +70,8 @@ describe('a file that an upload left behind', () => {
   });
 });
 
+const fetched = async () => (await env.BLOBS.get(`blobs/${hex(sha256(file))}`))?.bytes();
 describe("a deleted version's file", () => {
-  const fetched = async () => (await env.BLOBS.get(`blobs/${hex(sha256(file))}`))?.bytes();
-
   test.each([
     ['a version', '/v1/adapters/tumour/versions/1'],
     ['an adapter', '/v1/adapters/tumour'],

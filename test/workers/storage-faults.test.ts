@@ -91,6 +91,9 @@ function chooser(seed: number): Choose {
   return (count) => Math.floor((((numbers[next++ % numbers.length] ?? 0) + 1) / 2) * count) % count;
 }
 
+const isLabelMap = async (reply: Response) => {
+  if (reply.status === 200) expect(new Uint8Array(await reply.arrayBuffer())).toEqual(LABEL_MAP);
+};
 /** A few calls that belong together; all but the first may depend on what is there now. */
 async function plan(choose: Choose, now: Weather, stormy: Env, i: number): Promise<Operation[]> {
   const file = FILES[choose(FILES.length)] ?? new Uint8Array();
@@ -139,11 +142,10 @@ async function plan(choose: Choose, now: Weather, stormy: Env, i: number): Promi
       ];
     }
     case 4: {
-      const check = async (reply: Response) => {
-        if (reply.status === 200) expect(new Uint8Array(await reply.arrayBuffer())).toEqual(LABEL_MAP);
-      };
       const call = { key, body: new Uint8Array(400) };
-      return [{ method: 'POST', path: `/v1/segmentations?adapter=${name}`, call, right: [200, 404, 409], check }];
+      return [
+        { method: 'POST', path: `/v1/segmentations?adapter=${name}`, call, right: [200, 404, 409], check: isLabelMap },
+      ];
     }
     case 5:
       return [
@@ -176,10 +178,9 @@ async function inParts(file: Uint8Array, name: string, now: Weather, stormy: Env
   };
   const json = { size: file.byteLength, sha256: sha256(file) };
   await insist({ method: 'POST', path: '/v1/uploads', call: { key, json }, right: [201], check }, now, stormy);
-  const at = (url = '') => url.replace(ORIGIN, '');
   return [
-    { method: 'PUT', path: at(begun.parts[0]?.url), call: { body: file }, right: [204] },
-    { method: 'POST', path: at(begun.complete), call: {}, right: [200] },
+    { method: 'PUT', path: (begun.parts[0]?.url ?? '').replace(ORIGIN, ''), call: { body: file }, right: [204] },
+    { method: 'POST', path: begun.complete.replace(ORIGIN, ''), call: {}, right: [200] },
     {
       method: 'POST',
       path: `/v1/adapters/${name}/versions`,
@@ -194,11 +195,11 @@ function showing(version: number): (reply: Response) => Promise<void> {
   return async (reply) => expect((await reply.json<{ version: number }>()).version).toBe(version);
 }
 
+const rows = async (sql: string) => (await env.DB.prepare(sql).all()).results;
 /** In fair weather, with all that housekeeping may clear cleared. */
 async function expectNothingWrong(): Promise<void> {
   const later = { ...portsOf(env, createExecutionContext()), now: () => Date.now() + 3 * DAY_MS };
   await keepHouse(later);
-  const rows = async (sql: string) => (await env.DB.prepare(sql).all()).results;
   for (const file of FILES) {
     const versions = await rows(`SELECT 1 FROM versions WHERE digest = '${sha256(file)}'`);
     const blob = await (await env.BLOBS.get(`blobs/${hex(sha256(file))}`))?.bytes();
@@ -218,18 +219,17 @@ async function expectNothingWrong(): Promise<void> {
   for (const [i, file] of FILES.entries()) expect((await push(world.key, `again-${i}`, file)).status).toBe(201);
 }
 
-describe('a storage that does not answer at all', () => {
-  const away = (storages: ('DB' | 'BLOBS')[]): Env => {
-    const now = weather(1, 1);
-    now.bad = true;
-    const faulty = faultyStorage(env, now);
-    return {
-      ...env,
-      ...(storages.includes('DB') ? { DB: faulty.DB } : {}),
-      ...(storages.includes('BLOBS') ? { BLOBS: faulty.BLOBS } : {}),
-    };
+const away = (storages: ('DB' | 'BLOBS')[]): Env => {
+  const now = weather(1, 1);
+  now.bad = true;
+  const faulty = faultyStorage(env, now);
+  return {
+    ...env,
+    ...(storages.includes('DB') ? { DB: faulty.DB } : {}),
+    ...(storages.includes('BLOBS') ? { BLOBS: faulty.BLOBS } : {}),
   };
-
+};
+describe('a storage that does not answer at all', () => {
   test.each([
     ['D1', 'GET', '/v1/adapters', ['DB']],
     ['D1', 'POST', '/v1/adapters/tumour/versions', ['DB']],

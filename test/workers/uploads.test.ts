@@ -50,7 +50,10 @@ describe('POST /v1/uploads', () => {
     [1, [1]],
     [UPLOAD_PART_BYTES, [UPLOAD_PART_BYTES]],
     [UPLOAD_PART_BYTES + 1, [UPLOAD_PART_BYTES, 1]],
-    [UPLOAD_MAX_BYTES, [...new Array<number>(9).fill(UPLOAD_PART_BYTES), UPLOAD_MAX_BYTES - 9 * UPLOAD_PART_BYTES]],
+    [
+      UPLOAD_MAX_BYTES,
+      [...Array.from({ length: 9 }, () => UPLOAD_PART_BYTES), UPLOAD_MAX_BYTES - 9 * UPLOAD_PART_BYTES],
+    ],
   ])('of %i bytes has parts of these sizes', async (size, sizes) => {
     expect((await begin(world.key, size, sha256(file))).parts.map((part) => part.size)).toEqual(sizes);
   });
@@ -251,10 +254,9 @@ describe('DELETE /v1/uploads/{id}', () => {
   });
 });
 
+const make = (id: string, key = world.key, name = 'tumour') =>
+  edge('POST', `/v1/adapters/${encodeURIComponent(name)}/versions`, { key, json: { upload: id } });
 describe('a version of an upload', () => {
-  const make = (id: string, key = world.key, name = 'tumour') =>
-    edge('POST', `/v1/adapters/${encodeURIComponent(name)}/versions`, { key, json: { upload: id } });
-
   test('is the version of its file, and the upload is used up', async () => {
     const { id } = await upload(world.key, file);
     const reply = await make(id);
@@ -322,9 +324,8 @@ describe("the operator's uploads", () => {
   });
 });
 
+const at = (ms: number) => keepHouse({ ...portsOf(env, createExecutionContext()), now: () => Date.now() + ms });
 describe('housekeeping', () => {
-  const at = (ms: number) => keepHouse({ ...portsOf(env, createExecutionContext()), now: () => Date.now() + ms });
-
   test('takes away what ran out, complete or not, and nothing before', async () => {
     const [whole, part] = [await upload(world.key, file), await send(world.key, file)];
     await at(DAY_MS - 60_000);
@@ -364,8 +365,9 @@ async function onlyKeyOf(key: string): Promise<{ id: string }> {
   return first;
 }
 
+const bytes = (text: string) => new TextEncoder().encode(text);
+
 async function hmac(message: string): Promise<string> {
-  const bytes = (text: string) => new TextEncoder().encode(text);
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', bytes(env.GRANT_SECRET), algorithm, false, ['sign']);
   return Buffer.from(await crypto.subtle.sign('HMAC', key, bytes(message))).toString('hex');

@@ -72,7 +72,7 @@ export async function makeJob(id: string, columns: Readonly<Record<string, strin
     .run();
 }
 
-export async function jobThatReads(upload: string, status: string): Promise<void> {
-  await makeJob(`job-of-${upload}`, { status });
-  await env.DB.prepare('INSERT INTO job_inputs VALUES (?, ?)').bind(`job-of-${upload}`, upload).run();
+export async function jobThatReads(id: string, status: string): Promise<void> {
+  await makeJob(`job-of-${id}`, { status });
+  await env.DB.prepare('INSERT INTO job_inputs VALUES (?, ?)').bind(`job-of-${id}`, id).run();
 }

@@ -7,7 +7,6 @@ const PAGES = 50;
 /** Takes the inputs of jobs away that have ended or are not there. */
 export async function sweepInputs(ports: Ports): Promise<void> {
   await sweep(ports, 'inputs/', async (keys) => {
-    const jobOf = (key: string) => key.split('/')[1] ?? '';
     const needless = await ports.catalogue.sweeps.withoutInput(keys.map(jobOf));
     return keys.filter((key) => needless.has(jobOf(key)));
   });
@@ -23,6 +22,10 @@ export async function sweepResults(ports: Ports): Promise<void> {
     const needless = await ports.catalogue.sweeps.withoutResult(places, ports.now());
     return keys.filter((_, i) => needless.has(i));
   });
+}
+
+function jobOf(key: string): string {
+  return key.split('/')[1] ?? '';
 }
 
 async function sweep(ports: Ports, prefix: string, needless: (keys: string[]) => Promise<string[]>): Promise<void> {
