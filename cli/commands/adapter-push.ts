@@ -5,10 +5,9 @@ import { checkAdapterFile } from '../../schemas/rules.ts';
 import { type Client, readJson } from '../client.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { CliError, usage } from '../failure.ts';
-import { fileBody, reprDigest, sha256Hex } from '../files.ts';
 import { checkHeaderOf } from '../model-file.ts';
 import { print, table } from '../print.ts';
-import { progressBar } from '../progress.ts';
+import { pushFile } from '../push-file.ts';
 import { waitUntilReady } from '../wait.ts';
 
 interface Options extends ConnectionOptions {
@@ -51,20 +50,8 @@ async function nameIn(file: string): Promise<string> {
 
 /** Uploads a version and makes sure that the service took the very bytes of the file. */
 export async function pushAdapter(client: Client, file: string, name: string) {
-  const body = await fileBody(file);
-  const hex = await sha256Hex(file);
-  const bar = progressBar('upload', body.size);
-  try {
-    const reply = await client.send(`/v1/adapters/${encodeURIComponent(name)}/versions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/octet-stream', 'repr-digest': reprDigest(hex) },
-      body,
-      onSent: (sent) => bar.update(sent),
-    });
-    const created = await readJson(reply, versionCreatedSchema);
-    if (created.digest === `sha256:${hex}`) return created;
-    throw new CliError('bad_reply', `the service answered with digest ${created.digest}, the file has sha256:${hex}`);
-  } finally {
-    bar.stop();
-  }
+  const { reply, hex } = await pushFile(client, `/v1/adapters/${encodeURIComponent(name)}/versions`, file);
+  const created = await readJson(reply, versionCreatedSchema);
+  if (created.digest === `sha256:${hex}`) return created;
+  throw new CliError('bad_reply', `the service answered with digest ${created.digest}, the file has sha256:${hex}`);
 }

@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import { baseSchema } from '../../schemas/api.ts';
 import { type Client, readJson } from '../client.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
-import { fileBody, reprDigest, sha256Hex } from '../files.ts';
 import { bytes, print, printJson, table } from '../print.ts';
-import { progressBar } from '../progress.ts';
+import { pushFile } from '../push-file.ts';
 import { addBaseCheck } from './base-check.ts';
 
 /** `pdora base check|push|list`. */
@@ -39,17 +38,6 @@ export function addBase(program: Command): void {
 
 /** Uploads a base file; the same bytes again are no second base. */
 export async function pushBase(client: Client, file: string) {
-  const body = await fileBody(file);
-  const bar = progressBar('upload', body.size);
-  try {
-    const reply = await client.send('/v1/bases', {
-      method: 'POST',
-      headers: { 'content-type': 'application/octet-stream', 'repr-digest': reprDigest(await sha256Hex(file)) },
-      body,
-      onSent: (sent) => bar.update(sent),
-    });
-    return await readJson(reply, baseSchema);
-  } finally {
-    bar.stop();
-  }
+  const { reply } = await pushFile(client, '/v1/bases', file);
+  return await readJson(reply, baseSchema);
 }

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UPLOAD_PART_BYTES } from '../../schemas/limits.ts';
 import { json, pdora, problem, type Seen, type TestService, testService } from './run.ts';
 
+/** Where the edge thinks it is need not be where it was reached. */
+const at = (step: string) => `https://edge.example/v1/uploads/u1/${step}?expires=9&signature=s`;
 const CREATED = '2026-01-31T12:00:00.000Z';
 
 let folder: string;
@@ -167,6 +170,39 @@ describe('pdora adapter at a service', () => {
     expect(seen?.headers['content-length']).toBe(String(file.length));
     expect(seen?.headers['repr-digest']).toBe(`sha-256=:${createHash('sha256').update(file).digest('base64')}:`);
     expect(seen?.body.equals(file)).toBe(true);
+  });
+
+  it('sends what is too large for one request in parts, and a part again whose connection broke', async () => {
+    const size = 2 * UPLOAD_PART_BYTES;
+    const path = join(folder, 'large.safetensors');
+    await writeFile(path, '');
+    await truncate(path, size);
+    const zeros = createHash('sha256').update(Buffer.alloc(size)).digest('hex');
+    const parts = [1, 2].map((n) => ({ url: at(`parts/${n}`), size: UPLOAD_PART_BYTES, received: false }));
+    let broken = false;
+    answer = ({ method, url }, reply) => {
+      const begun = { id: 'u1', size, sha256: `sha256:${zeros}`, parts, complete: at('complete') };
+      if (url === '/v1/uploads') json(reply, 201, { ...begun, completed_at: null, expires_at: CREATED });
+      else if (url.includes('/parts/2') && !broken) {
+        broken = true;
+        reply.socket?.destroy();
+      } else if (method === 'PUT') reply.writeHead(204).end();
+      else if (url.includes('/complete')) json(reply, 200, { id: 'u1', size, sha256: `sha256:${zeros}` });
+      else json(reply, 201, { ...created, digest: `sha256:${zeros}` });
+    };
+    const { status, stderr } = await run('adapter', 'push', path, '--name', 'task');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(service.seen.map(({ method, url, body }) => `${method} ${url.split('?')[0]} ${body.length}`)).toEqual([
+      expect.stringMatching('POST /v1/uploads '),
+      `PUT /v1/uploads/u1/parts/1 ${UPLOAD_PART_BYTES}`,
+      `PUT /v1/uploads/u1/parts/2 ${UPLOAD_PART_BYTES}`,
+      `PUT /v1/uploads/u1/parts/2 ${UPLOAD_PART_BYTES}`,
+      'POST /v1/uploads/u1/complete 0',
+      expect.stringMatching('POST /v1/adapters/task/versions '),
+    ]);
+    expect(JSON.parse(String(service.seen[0]?.body))).toEqual({ size, sha256: zeros });
+    expect(JSON.parse(String(service.seen.at(-1)?.body))).toEqual({ upload: 'u1' });
+    expect(service.seen[1]?.url).toContain('signature=s');
   });
 
   it('waits until the version is ready', async () => {

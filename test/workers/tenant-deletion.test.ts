@@ -26,18 +26,15 @@ async function settle(tenant: string, key: string, other: string): Promise<void>
   await edge('POST', '/v1/segmentations?adapter=tumour', { key, body: new Uint8Array(9) });
   const upload = await env.BLOBS.createMultipartUpload(`uploads/${tenant}-open`);
   const part = await upload.uploadPart(1, new Uint8Array(9));
-  for (const object of [
-    `uploads/${tenant}-whole`,
-    `inputs/${tenant}-job`,
-    `results/${tenant}-job/1`,
-    `results/${tenant}-job/2`,
-  ]) {
+  const whole = await env.BLOBS.createMultipartUpload(`uploads/${tenant}-whole`);
+  await whole.complete([await whole.uploadPart(1, new Uint8Array(9))]);
+  for (const object of [`inputs/${tenant}-job`, `results/${tenant}-job/1`, `results/${tenant}-job/2`]) {
     await env.BLOBS.put(object, new Uint8Array(9));
   }
   await run('INSERT INTO quotas (tenant, stored_bytes) VALUES (?, 1000000)', tenant);
   for (const [id, multipart, completedAt] of [
     ['open', upload.uploadId, null],
-    ['whole', 'complete', 1],
+    ['whole', whole.uploadId, 1],
   ]) {
     await run(
       "INSERT INTO uploads VALUES (?, ?, 'k', 9, ?, ?, ?, 1, 9e15)",
@@ -85,7 +82,7 @@ test('the tenant that is deleted has something in every table', async () => {
   const rows = await everyRow();
   const empty = Object.keys(rows).filter((table) => rows[table]?.length === 0);
   // What is only held for a moment, and what is left of the dead.
-  expect(empty.toSorted()).toEqual(['file_holds', 'tombstones']);
+  expect(empty.toSorted()).toEqual(['file_holds', 'sweeps', 'tombstones', 'upload_remains']);
 });
 
 test('nothing of it is left, in any column of any table or any key of the bucket', async () => {

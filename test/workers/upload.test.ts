@@ -160,11 +160,6 @@ test('over 95 MB it is refused by Content-Length alone', async () => {
   await expectNothingStored();
 });
 
-test('JSON that names an upload is refused', async () => {
-  const reply = await edge('POST', '/v1/adapters/tumour/versions', { key: world.key, json: { upload: 'x' } });
-  expect(await problem(reply)).toMatchObject({ status: 400, code: 'invalid_request' });
-});
-
 test.each([
   ['nothing', new Uint8Array(0)],
   ['seven bytes', new Uint8Array(7)],

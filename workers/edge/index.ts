@@ -2,7 +2,7 @@ import { everyone } from './http/auth.ts';
 import { onError, onNotFound } from './http/errors.ts';
 import { refuseIdempotencyKey } from './http/idempotency.ts';
 import { allowOrigins, prepare } from './http/middleware.ts';
-import { DOCUMENT, KEY_SCHEME, routes } from './http/openapi.ts';
+import { DOCUMENT, KEY_SCHEME, routes, SIGNATURE_SCHEME } from './http/openapi.ts';
 import type { JobMessage } from './job-queue.ts';
 import { type Ports, portsOf } from './ports.ts';
 import { adapterFileRoutes } from './routes/adapter-file.ts';
@@ -21,8 +21,9 @@ import { modelRoutes } from './routes/models.ts';
 import { quotaRoutes } from './routes/quotas.ts';
 import { segmentationRoutes } from './routes/segmentations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { uploadRoutes } from './routes/uploads.ts';
 import { verifyWaiting } from './services/adapters/verify.ts';
-import { keepHouse } from './services/files/housekeeping.ts';
+import { keepHouse } from './services/housekeeping/keep-house.ts';
 import { runJob } from './services/jobs/run.ts';
 import { sweepJobs } from './services/jobs/sweep.ts';
 
@@ -49,12 +50,14 @@ for (const resource of [
   jobRoutes,
   jobEventRoutes,
   auditRoutes,
+  uploadRoutes,
   internalBlobRoutes,
   docsRoutes,
 ]) {
   app.route('/', resource);
 }
 app.openAPIRegistry.registerComponent('securitySchemes', 'key', KEY_SCHEME);
+app.openAPIRegistry.registerComponent('securitySchemes', 'signature', SIGNATURE_SCHEME);
 app.openAPIRegistry.registerPath({
   method: 'get',
   path: '/openapi.json',

@@ -8,11 +8,11 @@ import { readSettings, type Settings } from './settings.ts';
 import type { BlobStore } from './store/blob-store.ts';
 import type { Catalogue } from './store/catalogue.ts';
 import { d1Catalogue } from './store/d1/catalogue.ts';
+import type { MultipartStore } from './store/multipart-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { r2BlobStore } from './store/r2-blob-store.ts';
+import { r2Multipart } from './store/r2-multipart.ts';
 import { r2ObjectStore } from './store/r2-object-store.ts';
-import { r2TenantObjects } from './store/r2-tenant-objects.ts';
-import type { TenantObjects } from './store/tenant-objects.ts';
 
 /** What the services stand on; the clock is one of them. */
 export interface Ports {
@@ -21,14 +21,14 @@ export interface Ports {
   /** Bodies that live for a while: inputs and results of jobs. */
   readonly objects: ObjectStore;
   readonly queue: JobQueue;
-  readonly tenantObjects: TenantObjects;
+  readonly multiparts: MultipartStore;
   readonly runner: RunnerClient;
   readonly limiter: Limiter;
   readonly settings: Settings;
   /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
   readonly requestId: string;
   now(): number;
-  /** Work that goes on after the reply. */
+  /** Work that goes on after the reply; what it throws goes to the log. */
   later(work: Promise<unknown>): void;
 }
 
@@ -44,15 +44,16 @@ export function portsOf(
 ): Ports {
   const settings = readSettings(env);
   const { RUNNERS: vpc } = env;
-  const later = (work: Promise<unknown>) => context.waitUntil(work);
+  const later = (work: Promise<unknown>) =>
+    context.waitUntil(work.catch((error: unknown) => console.error(requestId, `after the reply: ${String(error)}`)));
   return {
     settings,
     requestId,
     catalogue: d1Catalogue(env.DB, settings),
     blobs: r2BlobStore(env.BLOBS),
     objects: r2ObjectStore(env.BLOBS),
+    multiparts: r2Multipart(env.BLOBS),
     queue: cloudflareQueue(env.JOBS),
-    tenantObjects: r2TenantObjects(env.BLOBS),
     runner: new RunnerPool({
       urls: settings.runnerUrls,
       token: settings.runnerToken,

@@ -15,6 +15,8 @@ export interface Call {
   readonly signal?: AbortSignal;
   /** Vars, secrets and bindings other than those of the tests. */
   readonly vars?: Record<string, unknown>;
+  /** What the Worker is bound to, where it is not the storages as they are. */
+  readonly env?: Env;
 }
 
 /** Where the Worker's messages wait for the test. */
@@ -62,7 +64,7 @@ export async function callEdge(
     ...(call.signal === undefined ? {} : { signal: call.signal }),
   });
   const context = createExecutionContext();
-  const reply = await worker.fetch(request, { ...bindings(), ...call.vars }, context);
+  const reply = await worker.fetch(request, { ...bindings(), ...call.env, ...call.vars }, context);
   return { reply, settled: () => waitOnExecutionContext(context) };
 }
 

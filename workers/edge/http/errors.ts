@@ -8,6 +8,7 @@ import type { EdgeContext, EdgeEnv } from './context.ts';
 export function onError(error: Error, c: EdgeContext): Response {
   const known = error instanceof HTTPException ? new ServiceError('invalid_request', error.message) : error;
   if (!(known instanceof ServiceError)) console.error(c.get('requestId'), error.stack ?? String(error));
+  else if (known.cause instanceof Error) console.error(c.get('requestId'), known.cause.message);
   return problemReply(known, c);
 }
 

@@ -33,10 +33,3 @@ export function reprDigest(req: HonoRequest): string | null {
 export function reprDigestOf(digest: string): string {
   return `sha-256=:${Buffer.from(hexOf(digest), 'hex').toString('base64')}:`;
 }
-
-/** JSON uploads and inputs name a body sent before; they come with uploads and jobs. */
-export function refuseJson(req: HonoRequest, what: string): void {
-  if (/^application\/(.+\+)?json\b/i.test(req.header('content-type') ?? '')) {
-    throw new ServiceError('invalid_request', `Content-Type: ${what} is sent as the body itself, not named in JSON.`);
-  }
-}

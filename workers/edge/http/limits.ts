@@ -5,6 +5,11 @@ import type { Principal } from '../principal.ts';
 import { overSegmentations } from '../services/quotas/errors.ts';
 import type { EdgeContext } from './context.ts';
 
+/** Who has limits: a tenant, by a key or by a URL that a key had signed. */
+type Limited =
+  | Pick<Extract<Principal, { kind: 'operator' }>, 'kind'>
+  | Pick<Extract<Principal, { kind: 'tenant' }>, 'kind' | 'tenant' | 'quota'>;
+
 /** What a slot outlives the deadline by, which ends the run itself. */
 const SLOT_GRACE_MS = 15_000;
 
@@ -15,7 +20,7 @@ const SLOT_GRACE_MS = 15_000;
  */
 export async function withinLimits(
   c: EdgeContext,
-  principal: Principal,
+  principal: Limited,
   runSeconds: number | null,
   work: () => Promise<void>,
 ): Promise<void> {

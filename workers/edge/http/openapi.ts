@@ -18,10 +18,14 @@ export function routes(): OpenAPIHono<EdgeEnv> {
 type Content = { 'application/problem+json': { schema: typeof problem } };
 type Described<C extends ErrorCode> = Record<(typeof ERROR_STATUS)[C], { description: string; content: Content }>;
 
+/** Every call reads the storage, which may not answer. */
+const ALWAYS = 'storage_unavailable';
+
 /** The errors of a call for its document: codes of one status share an entry. Whoever shows a key is counted. */
-export function errors<C extends ErrorCode>(...codes: C[]): Described<C> {
+export function errors<C extends ErrorCode>(...named: C[]): Described<C | typeof ALWAYS> {
+  const codes = [...named, ALWAYS] as const;
   const described: Partial<Record<number, { description: string; content: Content }>> = {};
-  const all: ErrorCode[] = codes.some((code) => code === 'unauthorized') ? [...codes, 'rate_limited'] : codes;
+  const all: ErrorCode[] = codes.some((code) => code === 'unauthorized') ? [...codes, 'rate_limited'] : [...codes];
   for (const code of all) {
     const status = ERROR_STATUS[code];
     const line = `\`${code}\`: ${ERROR_TITLE[code]}`;
@@ -40,6 +44,22 @@ function covers<C extends ErrorCode>(described: object, codes: readonly C[]): de
 /** A binary body or reply of the document. It is no zod schema, so nothing reads the stream to validate it. */
 export const binary = { type: 'string', format: 'binary' } as const;
 
+/** A file's bytes, or an upload of them; both are read by the service, which alone knows which it is. */
+export const fileBody = {
+  required: true,
+  content: {
+    'application/octet-stream': { schema: binary },
+    'application/json': {
+      schema: {
+        type: 'object' as const,
+        properties: { upload: { type: 'string' as const, description: 'The id of a completed upload' } },
+        required: ['upload'],
+        additionalProperties: false,
+      },
+    },
+  },
+};
+
 export const DOCUMENT = {
   openapi: '3.1.0',
   info: {
@@ -50,6 +70,13 @@ export const DOCUMENT = {
   },
   servers: [{ url: '/' }],
 };
+
+export const SIGNATURE_SCHEME = {
+  type: 'apiKey',
+  in: 'query',
+  name: 'signature',
+  description: 'Of a URL that an upload came with, beside its `expires`.',
+} as const;
 
 export const KEY_SCHEME = {
   type: 'http',

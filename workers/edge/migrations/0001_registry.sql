@@ -19,12 +19,14 @@ CREATE TABLE keys (
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
--- A file in R2, written here before it is put there. `unused_since` is set when the last thing that pointed at it went:
--- a grace time later it may be taken away, and `deleting_at` is set while that happens.
+-- A file in R2, written here before it is put there. `unused_since` is when the last thing that pointed at it went, 0 while
+-- nothing ever did, NULL while something does; the triggers below keep it, whatever deletes a version. A grace time later
+-- the file may be taken away: `deleting` says by which turn and `deleting_at` since when, while that happens.
 CREATE TABLE files (
   digest TEXT PRIMARY KEY,
   size INTEGER NOT NULL,
-  unused_since INTEGER,
+  unused_since INTEGER DEFAULT 0,
+  deleting TEXT,
   deleting_at INTEGER,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -81,6 +83,22 @@ CREATE TABLE versions (
 CREATE INDEX versions_of_file ON versions (digest);
 CREATE INDEX versions_of_base ON versions (base);
 CREATE INDEX versions_to_verify ON versions (lease_until) WHERE status = 'verifying';
+
+-- The time is the database's own, since a version may also go with its tenant.
+CREATE TRIGGER files_of_versions_are_used AFTER INSERT ON versions BEGIN
+  UPDATE files SET unused_since = NULL WHERE digest = NEW.digest AND unused_since IS NOT NULL;
+END;
+
+CREATE TRIGGER files_of_bases_are_used AFTER INSERT ON bases BEGIN
+  UPDATE files SET unused_since = NULL WHERE digest = NEW.file AND unused_since IS NOT NULL;
+END;
+
+CREATE TRIGGER files_of_versions_go_unused AFTER DELETE ON versions BEGIN
+  UPDATE files SET unused_since = CAST(unixepoch('subsec') * 1000 AS INTEGER)
+  WHERE digest = OLD.digest AND unused_since IS NULL
+    AND NOT EXISTS (SELECT 1 FROM versions WHERE digest = OLD.digest)
+    AND NOT EXISTS (SELECT 1 FROM bases WHERE file = OLD.digest);
+END;
 
 CREATE TABLE aliases (
   tenant TEXT NOT NULL,

@@ -34,6 +34,16 @@ CREATE TABLE upload_parts (
   PRIMARY KEY (upload, part)
 ) STRICT, WITHOUT ROWID;
 
+-- What the bucket may still have of an upload whose row is gone, with its tenant or without: the parts and the whole.
+CREATE TABLE upload_remains (
+  upload TEXT PRIMARY KEY,
+  multipart TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER uploads_leave_remains AFTER DELETE ON uploads BEGIN
+  INSERT INTO upload_remains (upload, multipart) VALUES (OLD.id, OLD.multipart);
+END;
+
 -- The truth about an asynchronous segmentation. The adapter was resolved when it was taken in; `adapter` and `base` are
 -- digests, and a NULL adapter means the base alone. `lease` names the attempt under way until `lease_until`; while it is
 -- queued, `lease_until` is when a message for it is due again. `attempt` counts every attempt, so that none writes where
@@ -99,6 +109,12 @@ CREATE TABLE idempotency (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+
+-- How far housekeeping has come through the objects under a prefix; no row means that it begins anew.
+CREATE TABLE sweeps (
+  prefix TEXT PRIMARY KEY,
+  cursor TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Who did what, never of whom. `outcome` is `ok` or the code of the problem; `request` is the id on the reply.
 CREATE TABLE audit (

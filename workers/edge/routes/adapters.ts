@@ -10,14 +10,15 @@ import {
 import { ServiceError } from '../../../schemas/errors.ts';
 import { NAME_PATTERN } from '../../../schemas/names.ts';
 import { scope } from '../http/auth.ts';
-import { contentLength, refuseJson, reprDigest } from '../http/headers.ts';
-import { binary, errors, routes } from '../http/openapi.ts';
+import { withFile } from '../http/incoming-file.ts';
+import { errors, fileBody, routes } from '../http/openapi.ts';
 import { paged, pageOf } from '../http/paging.ts';
 import { ownName, viewerOf } from '../principal.ts';
 import { removeAdapter, removeVersion } from '../services/adapters/remove.ts';
 import { readVersionRef } from '../services/adapters/resolve.ts';
 import { showAdapter } from '../services/adapters/show.ts';
 import { uploadVersion } from '../services/adapters/upload.ts';
+import type { IncomingFile } from '../services/files/receive.ts';
 import { nameParam } from './name-param.ts';
 import { showAdapterRecord, showSummary } from './show-adapter.ts';
 
@@ -31,13 +32,13 @@ const version = { 'application/json': { schema: versionCreatedSchema } };
 const upload = createRoute({
   method: 'post',
   path: '/v1/adapters/{name}/versions',
-  summary: 'Upload a version; the body is its file, which a runner verifies after the reply',
+  summary: 'Upload a version; the body is its file, or names an upload; a runner verifies it after the reply',
   tags,
   ...scope('adapters:write'),
   request: {
     params: z.object({ name: nameParam }),
     headers: z.object({ 'repr-digest': z.string().optional().meta({ example: 'sha-256=:…:' }) }),
-    body: { required: true, content: { 'application/octet-stream': { schema: binary } } },
+    body: fileBody,
   },
   responses: {
     200: { description: 'These bytes are this version already', content: version },
@@ -100,9 +101,8 @@ const removeAll = createRoute({
 export const adapterRoutes = routes()
   .openapi(upload, async (c) => {
     const adapter = ownName(c.get('principal'), c.req.valid('param').name);
-    refuseJson(c.req, 'an adapter');
-    const incoming = { body: c.req.raw.body, size: contentLength(c.req), digest: reprDigest(c.req) };
-    const { created, ...uploaded } = await uploadVersion(c.get('ports'), c.get('principal'), adapter, incoming);
+    const make = (file: IncomingFile) => uploadVersion(c.get('ports'), c.get('principal'), adapter, file);
+    const { created, ...uploaded } = await withFile(c, make);
     const shown = { adapter: `${adapter.tenant}/${adapter.name}`, ...uploaded };
     return created ? c.json(shown, 201) : c.json(shown, 200);
   })

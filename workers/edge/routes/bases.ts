@@ -2,8 +2,8 @@ import { createRoute } from '@hono/zod-openapi';
 import { baseSchema, pageQuerySchema, pageOf as pageSchema } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
 import { operator, scope } from '../http/auth.ts';
-import { contentLength, refuseJson, reprDigest } from '../http/headers.ts';
-import { binary, errors, routes } from '../http/openapi.ts';
+import { withFile } from '../http/incoming-file.ts';
+import { errors, fileBody, routes } from '../http/openapi.ts';
 import { paged, pageOf } from '../http/paging.ts';
 import { uploadBase } from '../services/bases/upload.ts';
 import type { BaseRecord } from '../store/catalogue.ts';
@@ -28,15 +28,16 @@ const list = createRoute({
 const upload = createRoute({
   method: 'post',
   path: '/v1/bases',
-  summary: 'Serve a base; the body is its file, which a runner verifies before the reply',
+  summary: 'Serve a base; the body is its file, or names an upload; a runner verifies it before the reply',
   tags,
   ...operator,
-  request: { body: { required: true, content: { 'application/octet-stream': { schema: binary } } } },
+  request: { body: fileBody },
   responses: {
     200: { description: 'Served already', content: base },
     201: { description: 'Served from now on', content: base },
     ...errors(
       ...common,
+      'not_found',
       'conflict',
       'length_required',
       'too_large',
@@ -59,10 +60,7 @@ export const baseRoutes = routes()
     );
   })
   .openapi(upload, async (c) => {
-    refuseJson(c.req, 'a base');
-    const size = contentLength(c.req);
-    const incoming = { body: c.req.raw.body, size, digest: reprDigest(c.req) };
-    const { base: served, created } = await uploadBase(c.get('ports'), c.get('principal'), incoming);
+    const { base: served, created } = await withFile(c, (file) => uploadBase(c.get('ports'), c.get('principal'), file));
     return created ? c.json(show(served), 201) : c.json(show(served), 200);
   });
 

@@ -12,9 +12,9 @@ const show = createRoute({
   tags: ['service'],
   ...everyone,
   responses: {
+    ...errors('internal'),
     200: { description: 'A runner is ready, and there is a base', content: health },
     503: { description: 'One of them is missing', content: health },
-    ...errors('internal'),
   },
 });
 

@@ -9,6 +9,7 @@ import type { GrantStore } from './grant-store.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
 import type { JobStore } from './job-store.ts';
 import type { Quota, QuotaStore } from './quota-store.ts';
+import type { SweepStore } from './sweep-store.ts';
 import type { TenantStore } from './tenant-store.ts';
 import type { UploadStore } from './upload-store.ts';
 
@@ -31,6 +32,7 @@ export interface Catalogue {
   readonly uploads: UploadStore;
   readonly idempotency: IdempotencyStore;
   readonly quotas: QuotaStore;
+  readonly sweeps: SweepStore;
 }
 
 /** Who looks: a tenant sees its own, what is granted to it and what is public; the operator sees all. */
@@ -234,10 +236,18 @@ export interface FileStore {
     hold: { readonly id: string; readonly now: number; readonly until: number },
   ): Promise<boolean>;
   release(hold: string): Promise<void>;
-  /** Marks a file that nothing points at and nobody holds; false where it must stay. */
-  mark(digest: string, now: number): Promise<boolean>;
-  /** Forgets a marked file, after it left the bucket. */
-  forget(digest: string): Promise<void>;
-  /** Files that nothing points at and nobody holds. */
-  abandoned(now: number, limit: number): Promise<string[]>;
+  /** Marks a file that nothing points at and nobody holds, unused for long enough, as `id`'s; false where it must stay. */
+  mark(digest: string, id: string, age: Age): Promise<boolean>;
+  /** Forgets a file with the mark of `id`, after it left the bucket. */
+  forget(digest: string, id: string): Promise<void>;
+  /** Files that `mark` would mark, the longest unused first. */
+  collectable(age: Age, limit: number): Promise<string[]>;
+  /** Drops holds that ran out, and says how many. */
+  dropHolds(now: number, limit: number): Promise<number>;
+}
+
+export interface Age {
+  readonly now: number;
+  /** Nothing may have pointed at the file since; what nothing ever pointed at is always old enough. */
+  readonly unusedBefore: number;
 }

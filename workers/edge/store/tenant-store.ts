@@ -1,5 +1,6 @@
 import type { AuditEntry } from './audit-store.ts';
 import type { Page } from './catalogue.ts';
+import type { MultipartPlace } from './multipart-store.ts';
 
 export interface TenantRecord {
   readonly id: string;
@@ -31,7 +32,6 @@ export interface Tombstone {
 export interface Estate {
   /** Digests of files, which others may have too. */
   readonly files: readonly string[];
-  /** `multipart` is R2's name for one that is not complete. */
-  readonly uploads: readonly { readonly id: string; readonly multipart: string | null }[];
+  readonly uploads: readonly MultipartPlace[];
   readonly jobs: readonly string[];
 }

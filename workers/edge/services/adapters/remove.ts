@@ -3,9 +3,11 @@ import type { Ports } from '../../ports.ts';
 import { type Principal, unknownAdapter } from '../../principal.ts';
 import type { AdapterName } from '../../store/catalogue.ts';
 import { auditEntry } from '../audit/entry.ts';
-import { takeAway } from '../files/take-away.ts';
 
-/** Takes one version away; its number is never used again. Throws `in_use` while an alias points there. */
+/**
+ * Takes one version away; its number is never used again. Its file stays for a while, for runs that have started, and
+ * goes by housekeeping. Throws `in_use` while an alias points there.
+ */
 export async function removeVersion(
   ports: Ports,
   principal: Principal,
@@ -20,7 +22,6 @@ export async function removeVersion(
   const removed = await versions.remove(tenant, { name, version }, entry);
   if (removed === null) throw unknownAdapter();
   if (removed === 'in use') throw new ServiceError('in_use', `An alias points to version ${version}.`);
-  await takeAway(ports, [found.digest]);
 }
 
 /** Takes all versions of an adapter away. Throws `in_use` while an alias points to one. */
@@ -29,5 +30,4 @@ export async function removeAdapter(ports: Ports, principal: Principal, { tenant
   const files = await ports.catalogue.adapters.remove(tenant, name, entry);
   if (files === null) throw new ServiceError('in_use', 'An alias points to one of its versions.');
   if (files.length === 0) throw unknownAdapter();
-  await takeAway(ports, files);
 }

@@ -9,8 +9,8 @@ import { auditEntry } from '../audit/entry.ts';
 import { cardOf } from '../card.ts';
 import { releaseFile } from '../files/hold.ts';
 import { type IncomingFile, receiveFile } from '../files/receive.ts';
-import { checkRoom } from '../quotas/check-room.ts';
 import { overStorage } from '../quotas/errors.ts';
+import { checkRoom } from '../quotas/file-room.ts';
 import { verifyVersion } from './verify.ts';
 
 export interface Uploaded {

@@ -11,6 +11,8 @@ export interface IncomingFile {
   readonly size: number;
   /** The digest that the caller says the file has; null where it does not say. */
   readonly digest: string | null;
+  /** Whether a caller sends it, who is heard to the end to be answered; else it lies in the bucket. */
+  readonly fromCaller: boolean;
 }
 
 /** A file that is in the bucket, held until a version or base is made of it or `releaseFile` lets it go. */
@@ -51,7 +53,7 @@ export async function receiveFile<T>(
         : await storeNamed(ports, reader, size, file.digest);
     return { ...stored, size, checked: checked.value };
   } finally {
-    await reader.drain();
+    if (file.fromCaller) await reader.drain();
   }
 }
 
@@ -65,7 +67,7 @@ async function storeNamed(ports: Ports, reader: BodyReader, size: number, digest
       ? { digest: await digestOf(reader.chunks(), size), failure: null }
       : await pour(reader.chunks(), size, put);
     if (poured.digest !== digest) {
-      throw new ServiceError('invalid_request', 'The body does not have the digest that Repr-Digest says.');
+      throw new ServiceError('invalid_request', 'The body does not have the digest that was promised.');
     }
     if (poured.failure !== null) throw poured.failure;
     return { digest, hold };

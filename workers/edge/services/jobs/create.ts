@@ -7,11 +7,11 @@ import type { JobChannel, JobInput, JobRecord } from '../../store/job-store.ts';
 import { readRef } from '../adapters/resolve.ts';
 import { BodyReader } from '../files/body-reader.ts';
 import { pour } from '../files/pour.ts';
+import { checkQueue, checkStorage, whyRefused } from '../quotas/room.ts';
 import { resolveSubject, type Subject } from '../segmentations/subject.ts';
 import { entryOf } from './audit.ts';
 import { inputKey } from './job-key.ts';
 import { DUE_AGAIN_MS, knock } from './knock.ts';
-import { checkQueue, whyRefused } from './room.ts';
 
 export interface JobRequest {
   readonly adapter: string;
@@ -42,7 +42,10 @@ export async function createJob(
 ): Promise<JobRecord> {
   const owner = ownerOf(principal);
   const subject = await resolveSubject(ports, principal, readRef(request.adapter));
-  if (principal.kind === 'tenant') await checkQueue(ports, principal, sizeOf(request.input));
+  if (principal.kind === 'tenant') {
+    await checkQueue(ports, principal);
+    await checkStorage(ports, principal, sizeOf(request.input));
+  }
   const input = await takeIn(ports, owner, id, subject, request.input);
   const now = ports.now();
   const job = {
@@ -62,7 +65,10 @@ export async function createJob(
   try {
     const made = await ports.catalogue.jobs.create(job, due, quota, entryOf(job, 'segmentation.create', 'ok', now));
     const found = await findOwn(ports, owner, id);
-    if (!made || found === null) throw await whyRefused(ports, principal, sizeOf(request.input));
+    if (!made || found === null) {
+      if (principal.kind === 'tenant') await checkQueue(ports, principal);
+      throw await whyRefused(ports, principal, sizeOf(request.input));
+    }
     await knock(ports, [{ job: id, due }]);
     return found;
   } catch (error) {

@@ -2,7 +2,7 @@ import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import { actorOf, type Principal } from '../../principal.ts';
 import { hmacHex } from '../../secrets.ts';
-import { takeAway } from '../files/take-away.ts';
+import { clearEstate } from './estate.ts';
 
 /**
  * Takes the tenant away with all that is its own: every row, its bodies in the bucket, and those of its files that no
@@ -15,11 +15,7 @@ export async function removeTenant(ports: Ports, principal: Principal, tenant: s
   const estate = await ports.catalogue.tenants.remove(tenant, tombstone);
   if (estate === null) throw new ServiceError('not_found', 'There is no such tenant.');
   // The rows are gone, so that nothing new comes under these keys while they are cleared.
-  const cleared = await Promise.allSettled([
-    ports.limiter.forget(tenant),
-    ports.tenantObjects.remove(estate),
-    takeAway(ports, estate.files),
-  ]);
+  const cleared = await Promise.allSettled([ports.limiter.forget(tenant), clearEstate(ports, estate)]);
   const failed = cleared.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) {
     const detail = 'The tenant is deleted; the storage still has some of its bodies, which housekeeping clears.';

@@ -30,7 +30,7 @@ export function aliasStore(db: Database): AliasStore {
         db.prepare(`SELECT version FROM aliases WHERE ${ALIAS}`).bind(tenant, name, alias),
       ]);
       const [target] = found?.results ?? [];
-      if (moved?.meta.changes === 1) return { kind: 'moved' };
+      if ((moved?.meta.changes ?? 0) > 0) return { kind: 'moved' };
       if (target === undefined) return { kind: 'no version' };
       if (target.status !== 'ready') return { kind: 'not ready' };
       return { kind: 'conflict', at: at?.results[0]?.version ?? null };
@@ -46,7 +46,7 @@ export function aliasStore(db: Database): AliasStore {
       ]);
       const [at] = before?.results ?? [];
       if (at === undefined) return { kind: 'no alias' };
-      return removed?.meta.changes === 1 ? { kind: 'removed' } : { kind: 'conflict', at: at.version };
+      return (removed?.meta.changes ?? 0) > 0 ? { kind: 'removed' } : { kind: 'conflict', at: at.version };
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { AuditAction } from '../../../../schemas/api-audit.ts';
 import type { ErrorCode } from '../../../../schemas/errors.ts';
 import type { AuditEntry, AuditRecord, AuditStore } from '../audit-store.ts';
-import type { Database } from './database.ts';
+import type { Database, Statement } from './database.ts';
 import type { Clause } from './visible.ts';
 
 interface AuditRow {
@@ -29,7 +29,7 @@ function bindsOf(entry: AuditEntry, subject: Clause['binds'] = [entry.subject]):
  * For a batch, right after the statement that makes the change: writes the entry where that statement changed a row.
  * `subject` stands for the entry's own where only the database knows it.
  */
-export function logged(db: Database, entry: AuditEntry, subject?: Clause): D1PreparedStatement {
+export function logged(db: Database, entry: AuditEntry, subject?: Clause): Statement {
   return db
     .prepare(
       `INSERT INTO audit (${COLUMNS}) SELECT ?, ?, ?, ?, ${subject?.sql ?? '?'}, ?, ?, ?, ?, ? WHERE changes() > 0`,

@@ -60,7 +60,7 @@ export function baseStore(db: Database): BaseStore {
         logged(db, entry),
         db.prepare('DELETE FROM file_holds WHERE id = ?').bind(hold),
       ]);
-      return made?.meta.changes === 1;
+      return (made?.meta.changes ?? 0) > 0;
     },
   };
 }

@@ -4,12 +4,14 @@ import { adapterStore } from './adapters.ts';
 import { aliasStore } from './aliases.ts';
 import { auditStore } from './audit.ts';
 import { baseStore } from './bases.ts';
+import { databaseOf } from './database.ts';
 import { fileStore } from './files.ts';
 import { grantStore } from './grants.ts';
 import { idempotencyStore } from './idempotency.ts';
 import { jobStore } from './jobs.ts';
 import { keyStore } from './keys.ts';
 import { quotaStore } from './quotas.ts';
+import { sweepStore } from './sweeps.ts';
 import { tenantStore } from './tenants.ts';
 import { uploadStore } from './uploads.ts';
 import { versionStore } from './versions.ts';
@@ -22,7 +24,7 @@ type CatalogueSettings = Pick<Settings, 'publicAdapters' | 'quota'>;
  * revoked on it may not work on a replica.
  */
 export function d1Catalogue(d1: D1Database, { publicAdapters, quota }: CatalogueSettings): Catalogue {
-  const db = d1.withSession('first-primary');
+  const db = databaseOf(d1);
   const rule = sharing(publicAdapters);
   return {
     tenants: tenantStore(db),
@@ -38,5 +40,6 @@ export function d1Catalogue(d1: D1Database, { publicAdapters, quota }: Catalogue
     jobs: jobStore(db),
     uploads: uploadStore(db),
     idempotency: idempotencyStore(db),
+    sweeps: sweepStore(db),
   };
 }

@@ -24,7 +24,7 @@ export function grantStore(db: Database): GrantStore {
         db.prepare('DELETE FROM grants WHERE tenant = ? AND adapter = ? AND grantee = ?').bind(tenant, name, grantee),
         logged(db, entry),
       ]);
-      return gone?.meta.changes === 1;
+      return (gone?.meta.changes ?? 0) > 0;
     },
     async list(tenant, name, { after, limit }) {
       const [there, found] = await db.batch<{ grantee: string }>([

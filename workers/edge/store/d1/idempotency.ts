@@ -25,7 +25,7 @@ export function idempotencyStore(db: Database): IdempotencyStore {
       const row = found?.results[0];
       if (row === undefined) throw new Error('an idempotency key that was just written is not there');
       const { lease_until, ...rest } = row;
-      return { ...rest, leaseUntil: lease_until, mine: claimed?.meta.changes === 1 };
+      return { ...rest, leaseUntil: lease_until, mine: (claimed?.meta.changes ?? 0) > 0 };
     },
     async renew(owner, key, resource, leaseUntil) {
       await db
@@ -38,7 +38,7 @@ export function idempotencyStore(db: Database): IdempotencyStore {
         .prepare('UPDATE idempotency SET lease_until = ? WHERE owner = ? AND key = ? AND lease_until <= ?')
         .bind(leaseUntil, owner, key, now)
         .run();
-      return meta.changes === 1;
+      return meta.changes > 0;
     },
     async release(owner, key, resource) {
       await db

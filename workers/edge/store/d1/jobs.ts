@@ -2,7 +2,7 @@ import type { JobStatus } from '../../../../schemas/api-jobs.ts';
 import type { Viewer } from '../catalogue.ts';
 import type { JobQuota, JobStore } from '../job-store.ts';
 import { logged } from './audit.ts';
-import type { Database } from './database.ts';
+import type { Database, Statement } from './database.ts';
 import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts';
 import { bytesFit, jobFits } from './usage.ts';
 import type { Clause } from './visible.ts';
@@ -20,9 +20,9 @@ export function jobStore(db: Database): JobStore {
     return row === null ? null : toJob(row);
   };
   /** Runs a step with its lines of the audit; whether it was taken. */
-  const step = async (statement: D1PreparedStatement, ...lines: Parameters<typeof logged>[1][]) => {
+  const step = async (statement: Statement, ...lines: Parameters<typeof logged>[1][]) => {
     const [taken] = await db.batch([statement, ...lines.map((line) => logged(db, line))]);
-    return taken?.meta.changes === 1;
+    return (taken?.meta.changes ?? 0) > 0;
   };
 
   return {
@@ -61,7 +61,7 @@ export function jobStore(db: Database): JobStore {
           .prepare('INSERT INTO job_inputs (job, upload) SELECT id, ?2 FROM jobs WHERE id = ?1 ON CONFLICT DO NOTHING')
           .bind(job.id, upload);
       const [made] = await db.batch([insert, logged(db, entry), ...[...new Set(uploads)].map(link)]);
-      return made?.meta.changes === 1;
+      return (made?.meta.changes ?? 0) > 0;
     },
 
     async find(viewer, id) {
@@ -101,7 +101,7 @@ export function jobStore(db: Database): JobStore {
         )
         .bind(until, progress, id, lease)
         .run();
-      return meta.changes === 1;
+      return meta.changes > 0;
     },
 
     async giveBack(id, lease, at, spent) {
@@ -113,7 +113,7 @@ export function jobStore(db: Database): JobStore {
         )
         .bind(at, spent ? 1 : 0, id, lease)
         .run();
-      return meta.changes === 1;
+      return meta.changes > 0;
     },
 
     async postpone(id, from, to) {
@@ -121,7 +121,7 @@ export function jobStore(db: Database): JobStore {
         .prepare("UPDATE jobs SET lease_until = ? WHERE id = ? AND status = 'queued' AND lease_until = ?")
         .bind(to, id, from)
         .run();
-      return meta.changes === 1;
+      return meta.changes > 0;
     },
 
     succeed: (id, lease, { bytes, cache, voxels, serverTiming, until }, now, entry) =>

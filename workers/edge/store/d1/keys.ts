@@ -29,7 +29,7 @@ export function keyStore(db: Database, defaults: Quota): KeyStore {
           .bind(key.id, key.hash, key.name, JSON.stringify(key.scopes), key.createdAt, key.expiresAt, tenant),
         logged(db, entry),
       ]);
-      return made?.meta.changes === 1;
+      return (made?.meta.changes ?? 0) > 0;
     },
     async list(tenant, { after, limit }) {
       const select = `SELECT ${COLUMNS} FROM keys WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?`;
@@ -71,7 +71,7 @@ export function keyStore(db: Database, defaults: Quota): KeyStore {
         db.prepare('DELETE FROM keys WHERE tenant = ? AND id = ?').bind(tenant, id),
         logged(db, entry),
       ]);
-      return gone?.meta.changes === 1;
+      return (gone?.meta.changes ?? 0) > 0;
     },
     async findByHash(hashes) {
       const row = await db

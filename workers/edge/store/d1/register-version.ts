@@ -84,7 +84,7 @@ export function registerVersion(db: Database): VersionStore['register'] {
     ]);
     const [before, , , , , made, , , found] = results;
     const row = found?.results[0];
-    if (row !== undefined) return { version: row.version, status: row.status, created: made?.meta.changes === 1 };
+    if (row !== undefined) return { version: row.version, status: row.status, created: (made?.meta.changes ?? 0) > 0 };
     const usedBytes = before?.results[0]?.used;
     return usedBytes === undefined ? null : { usedBytes };
   };

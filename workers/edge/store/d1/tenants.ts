@@ -7,7 +7,7 @@ export function tenantStore(db: Database): TenantStore {
     async create(tenant, now, entry) {
       const insert = 'INSERT INTO tenants (id, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING';
       const [made] = await db.batch([db.prepare(insert).bind(tenant, now), logged(db, entry)]);
-      return made?.meta.changes === 1;
+      return (made?.meta.changes ?? 0) > 0;
     },
     async exists(tenant) {
       return (await db.prepare('SELECT 1 FROM tenants WHERE id = ?').bind(tenant).first()) !== null;
@@ -29,9 +29,9 @@ export function tenantStore(db: Database): TenantStore {
     },
     async remove(tenant, { nameHash, at, actor }) {
       const of = (sql: string) => db.prepare(sql).bind(tenant);
-      const [files, uploads, jobs, buried] = await db.batch<{ id: string; multipart: string | null }>([
+      const [files, uploads, jobs, buried] = await db.batch<{ id: string; multipart: string }>([
         of('SELECT DISTINCT digest AS id FROM versions WHERE tenant = ?1'),
-        of('SELECT id, iif(completed_at IS NULL, multipart, NULL) AS multipart FROM uploads WHERE tenant = ?1'),
+        of('SELECT id, multipart FROM uploads WHERE tenant = ?1'),
         of('SELECT id FROM jobs WHERE tenant = ?1'),
         db
           .prepare('INSERT INTO tombstones (name_hash, at, actor) SELECT ?, ?, ? FROM tenants WHERE id = ?')
@@ -46,7 +46,7 @@ export function tenantStore(db: Database): TenantStore {
         of(FORGET_IN_JOBS),
         of(FORGET_IN_AUDIT),
       ]);
-      if (buried?.meta.changes !== 1) return null;
+      if ((buried?.meta.changes ?? 0) === 0) return null;
       return {
         files: (files?.results ?? []).map((row) => row.id),
         uploads: uploads?.results ?? [],

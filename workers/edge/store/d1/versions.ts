@@ -74,7 +74,7 @@ export function versionStore(db: Database, { mayUse }: Sharing): VersionStore {
         db.prepare(`${SELECT} WHERE v.tenant = ? AND v.adapter = ? AND v.version = ?`).bind(...at(tenant, place)),
       ]);
       const version = row?.results[0];
-      return claimed?.meta.changes === 1 && version !== undefined ? toVersion(version) : null;
+      return (claimed?.meta.changes ?? 0) > 0 && version !== undefined ? toVersion(version) : null;
     },
 
     async settle(tenant, place, lease, problems, entry) {
@@ -87,7 +87,7 @@ export function versionStore(db: Database, { mayUse }: Sharing): VersionStore {
           .bind(problems.length === 0 ? 'ready' : 'rejected', JSON.stringify(problems), ...at(tenant, place), lease),
         logged(db, entry),
       ]);
-      return settled?.meta.changes === 1;
+      return (settled?.meta.changes ?? 0) > 0;
     },
 
     async postpone(tenant, place, lease, until) {
@@ -124,7 +124,8 @@ export function versionStore(db: Database, { mayUse }: Sharing): VersionStore {
           .bind(tenant, place.name),
       ]);
       if (there?.results.length === 0) return null;
-      return removed?.meta.changes === 1 ? 'removed' : 'in use';
+      // More than one row: the trigger that marks the file counts too.
+      return (removed?.meta.changes ?? 0) > 0 ? 'removed' : 'in use';
     },
   };
 }
