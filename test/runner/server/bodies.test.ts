@@ -30,10 +30,13 @@ describe('memory for bodies', () => {
 
   afterEach(async () => {
     for (const one of open.splice(0)) one.destroy();
-    const queue = async () => (await (await fetch(new URL('/readyz', test.url))).text()).includes('"queue":0');
-    await expect.poll(queue, { timeout: 5_000 }).toBe(true);
+    await expect.poll(readiness, { timeout: 5_000 }).toContain('"queue":0');
     expect((await post(volume)).status).toBe(200);
   });
+
+  async function readiness(): Promise<string> {
+    return await (await fetch(new URL('/readyz', test.url))).text();
+  }
 
   function post(body: Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}): Promise<Response> {
     const all = { ...callHeaders(model.base, adapter), ...headers };
