@@ -18,6 +18,7 @@ import { VolumePool } from '../inference/volume-pool.ts';
 import type { Settings } from '../settings.ts';
 import { createApp } from './app.ts';
 import { Metrics } from './metrics.ts';
+import { Replies } from './replies.ts';
 import { Runs } from './runs.ts';
 
 /** Volumes decoded, prepared or encoded at a time, so that the device finds the next one ready. */
@@ -26,10 +27,8 @@ const VOLUMES_AT_A_TIME = 3;
 const BASES_MAX = 4;
 /** A body may have to wait for memory as long as its run may last; its deadline ends both. */
 const REQUEST_TIMEOUT_MS = 1000 * DEADLINE_ASYNC_MAX_SECONDS;
-/** For replies on their way when the last run has ended. */
+/** For replies on their way when the last run has ended: probabilities are large, and lines slow. */
 const FLUSH_MS = 60_000;
-/** A connection that is kept alive may not hold up the end when its reply has gone. */
-const IDLE_CHECK_MS = 50;
 
 export interface Runner {
   readonly url: string;
@@ -68,7 +67,11 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
   const app = createApp({ token, runs, bases, adapters, segmenter, bodies, metrics, log, now, ...state });
   const listener = getRequestListener(app.fetch);
   const options = { requestTimeout: REQUEST_TIMEOUT_MS };
-  const server = createServer(options, (incoming, outgoing) => void listener(incoming, outgoing));
+  const replies = new Replies();
+  const server = createServer(options, (incoming, outgoing) => {
+    replies.add(outgoing);
+    void listener(incoming, outgoing);
+  });
   server.listen(settings.port, settings.host);
   await once(server, 'listening');
   const port = portOf(server);
@@ -84,11 +87,8 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
   async function close(): Promise<void> {
     server.close();
     const flushed = once(server, 'close');
-    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
-    const late = setTimeout(() => server.closeAllConnections(), FLUSH_MS);
+    server.closeAllConnections();
     await flushed;
-    clearInterval(idle);
-    clearTimeout(late);
     await Promise.all([host.close(), volumes.close()]);
   }
 
@@ -99,12 +99,12 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
     async stop() {
       log.info({ event: 'stopping', running: runs.length });
       await runs.drain();
+      await replies.sent(FLUSH_MS);
       await close();
       log.info({ event: 'stopped' });
     },
     async kill() {
       runs.cancelAll();
-      server.closeAllConnections();
       await close();
     },
   };

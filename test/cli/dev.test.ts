@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,8 +84,19 @@ async function health(): Promise<number> {
   return (await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => null))?.status ?? 0;
 }
 
+function runnersOf(pid: number | undefined): number[] {
+  return descendants(pid ?? -1)
+    .filter(({ command }) => command.includes('gpu-runner/main.ts'))
+    .map((runner) => runner.pid);
+}
+
 function runnerOf(pid: number | undefined): number | undefined {
-  return descendants(pid ?? -1).find(({ command }) => command.includes('gpu-runner/main.ts'))?.pid;
+  return runnersOf(pid)[0];
+}
+
+async function runners(): Promise<unknown> {
+  const reply = await fetch(`http://127.0.0.1:${port}/healthz`);
+  return z.object({ runners: z.unknown() }).parse(await reply.json()).runners;
 }
 
 describe('npm run dev', () => {
@@ -104,6 +115,27 @@ describe('npm run dev', () => {
 
     const all = descendants(npm.pid ?? -1);
     expect(all.some(({ command }) => command.includes('workerd'))).toBe(true);
+    npm.kill('SIGINT');
+    await once(npm, 'close');
+    await expect.poll(() => alive(all), { timeout: 15_000 }).toEqual([]);
+  }, 180_000);
+
+  it('starts as many runners as it is told to, each with its own port and cache, and each again where it is killed', async () => {
+    const npm = npmRunDev({ PDORA_RUNNERS: '2', PDORA_THREADS: '1' });
+    await ready();
+    expect(await runners()).toEqual({ ready: 2, total: 2 });
+    for (const at of [runnerPort, runnerPort + 1]) {
+      expect((await fetch(`http://127.0.0.1:${at}/readyz`)).status).toBe(200);
+    }
+    expect((await readdir(state)).filter((name) => name.startsWith('runner-cache'))).toHaveLength(2);
+
+    const [first, second] = runnersOf(npm.pid);
+    process.kill(second ?? 0, 'SIGKILL');
+    await expect.poll(runners, { timeout: 5_000, interval: 20 }).toEqual({ ready: 1, total: 2 });
+    expect(await health()).toBe(200);
+    await expect.poll(runners, { timeout: 30_000 }).toEqual({ ready: 2, total: 2 });
+    expect(runnersOf(npm.pid)).toContain(first);
+    const all = descendants(npm.pid ?? -1);
     npm.kill('SIGINT');
     await once(npm, 'close');
     await expect.poll(() => alive(all), { timeout: 15_000 }).toEqual([]);

@@ -6,6 +6,7 @@ export interface StubRunner {
   readonly url: string;
   /** What it does with the next segmentations. */
   segment: (request: IncomingMessage, response: ServerResponse) => unknown;
+  readyz: (request: IncomingMessage, response: ServerResponse) => unknown;
   close(): Promise<void>;
 }
 
@@ -16,6 +17,10 @@ export async function startStubRunner(): Promise<StubRunner> {
       return;
     }
     request.resume();
+    if (request.url === '/readyz') {
+      stub.readyz(request, response);
+      return;
+    }
     const digest = request.headers['x-adapter-digest'] ?? request.headers['x-base-digest'];
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ digest, problems: [] }));
@@ -27,6 +32,7 @@ export async function startStubRunner(): Promise<StubRunner> {
   const stub: StubRunner = {
     url: `http://127.0.0.1:${address.port}`,
     segment: echo,
+    readyz: (_, response) => void response.writeHead(200).end('{}'),
     async close() {
       server.closeAllConnections();
       server.close();

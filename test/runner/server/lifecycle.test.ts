@@ -1,17 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { callHeaders, problemOf, RUNNER_TOKEN, startTestRunner, type TestRunner } from '../../support/runner.ts';
+import { newHeader } from '../../../gpu-runner/volume/nifti-header.ts';
+import { encodeNifti } from '../../../gpu-runner/volume/nifti-write.ts';
+import {
+  callHeaders,
+  problemOf,
+  RUNNER_TOKEN,
+  startEdgeDouble,
+  startTestRunner,
+  type TestRunner,
+} from '../../support/runner.ts';
 import { type ModelFile, noiseVolume, type SmallModel, smallModel } from '../../support/small-model.ts';
 
 const authorization = `Bearer ${RUNNER_TOKEN}`;
 /** 30 windows: seconds on any machine. */
 const SLOW_SHAPE = [64, 96, 96] as const;
+const SLOW_CALLER_MS = 1_000;
+/** What Linux keeps of a connection on both sides by default, 4 MiB and 6 MiB. */
+const SOCKETS_HOLD_BYTES = 12e6;
 
 let model: SmallModel;
 let adapter: ModelFile;
@@ -39,6 +52,14 @@ const stateSchema = z.object({ status: z.string().or(z.number()), progress: z.nu
 async function state(url: string, run: string): Promise<z.infer<typeof stateSchema>> {
   const reply = await fetch(new URL(`/runs/${run}`, url), { headers: { authorization } });
   return stateSchema.parse(await reply.json());
+}
+
+/** Few windows for the network, for it sees every fourth voxel on each axis, and a large answer. */
+function fineVolume(): Uint8Array {
+  const shape = [144, 144, 144] as const;
+  const affine = Float64Array.of(0.25, 0, 0, 0, 0, 0.25, 0, 0, 0, 0, 0.25, 0, 0, 0, 0, 1);
+  const data = Float32Array.from({ length: 144 ** 3 }, (_, n) => n % 251);
+  return encodeNifti({ header: newHeader(shape, affine), datatype: 'float32', data });
 }
 
 function damaged(n: number): Uint8Array<ArrayBuffer> {
@@ -192,10 +213,11 @@ describe('the runner as a process', () => {
     return { child, exited, output: () => output };
   }
 
-  async function startReady() {
+  async function startReady(environment: Record<string, string> = {}) {
     const path = join(folder, 'base.safetensors');
     writeFileSync(path, model.base.bytes);
-    const started = start({ PDORA_RUNNER_TOKEN: RUNNER_TOKEN, PDORA_RUNNER_PORT: '0', PDORA_BASE: path });
+    const own = { PDORA_RUNNER_TOKEN: RUNNER_TOKEN, PDORA_RUNNER_PORT: '0', PDORA_BASE: path };
+    const started = start({ ...own, ...environment });
     await expect.poll(started.output, { timeout: 20_000 }).toContain('"event":"ready"');
     const port = /"event":"listening","port":(\d+)/.exec(started.output())?.[1];
     return { ...started, url: `http://127.0.0.1:${port}` };
@@ -214,6 +236,34 @@ describe('the runner as a process', () => {
     expect(ended.status).toBe(200);
     expect((await ended.arrayBuffer()).byteLength).toBe(Number(ended.headers.get('content-length')));
     expect(await exited).toBe(0);
+  });
+
+  it('lets a reply go out to a caller who is slow to take it, then exits with 0', async () => {
+    const edge = await startEdgeDouble();
+    const coarse = await model.adapter({ preprocessing: { spacing: [1, 1, 1] } });
+    edge.put(coarse);
+    const { child, exited, url } = await startReady({ PDORA_EDGE_URL: edge.url });
+    const big = fineVolume();
+    const headers = {
+      ...callHeaders(model.base, coarse),
+      'x-output': 'probabilities',
+      'content-length': big.byteLength,
+    };
+    const call = request(new URL('/segment', url), { method: 'POST', headers });
+    call.end(big);
+    const [reply]: IncomingMessage[] = await once(call, 'response');
+    expect(reply?.statusCode).toBe(200);
+    const length = Number(reply?.headers['content-length']);
+    // More than sockets hold, so that some of it is still with the runner.
+    expect(length).toBeGreaterThan(SOCKETS_HOLD_BYTES);
+    child.kill('SIGTERM');
+    await sleep(SLOW_CALLER_MS);
+    expect(child.exitCode).toBeNull();
+    let received = 0;
+    for await (const chunk of reply ?? []) received += chunk.byteLength;
+    expect(received).toBe(length);
+    expect(await exited).toBe(0);
+    await edge.close();
   });
 
   it('exits at once on a second signal', async () => {
