@@ -14,10 +14,14 @@ export function mayUse(viewer: Viewer, table: string, column: 'name' | 'adapter'
   return { sql: `(${table}.tenant = ? OR EXISTS (${granted}))`, binds: [viewer.tenant, viewer.tenant] };
 }
 
-/** As `mayUse`, as a table `(tenant, name)`, for lists: it costs by what is visible and not by what there is. */
+/**
+ * As `mayUse`, as a table `(tenant, name)` in that order, for lists. Each part comes in order from an index and they are
+ * merged as they are read: a page costs by what it shows, not by what there is or may be used.
+ */
 export function visibleAdapters(viewer: Viewer): Clause {
   if (viewer.kind === 'operator') return { sql: 'SELECT tenant, name FROM adapters', binds: [] };
   const sql = `SELECT tenant, name FROM adapters WHERE tenant = ?
-    UNION SELECT tenant, adapter FROM grants WHERE grantee IN (?, '*')`;
+    UNION SELECT tenant, adapter FROM grants WHERE grantee = ?
+    UNION SELECT tenant, adapter FROM grants WHERE grantee = '*' ORDER BY 1, 2`;
   return { sql, binds: [viewer.tenant, viewer.tenant] };
 }
