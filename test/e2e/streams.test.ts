@@ -104,7 +104,7 @@ test('95 MB are taken in for later, eight at once, and their results fetched, an
   await segmentLater(randomBytes(1_000));
   const grown = await growthDuring(() => timesAtOnce(async () => expect(await segmentLater(large)).toBe(digest)));
   expect(grown).toBeLessThan(GROWTH_MAX_MIB + R2_STAND_IN_MIB);
-});
+}, 400_000);
 
 test('a runner that refuses before it has read the body is heard', async () => {
   runner.segment = refuse;

@@ -20,6 +20,8 @@ export async function exchange(url: URL, sent: Sent, take: (chunk: Buffer) => vo
   const length = method === 'GET' ? {} : { 'content-length': String(body.byteLength) };
   const outgoing = request(url, { method, agent, headers: { ...headers, ...length } });
   const replied: Promise<IncomingMessage[]> = once(outgoing, 'response');
+  // What breaks once the reply has begun shows in the reply.
+  outgoing.on('error', () => {});
   outgoing.end(body);
   const [reply] = await replied;
   if (reply === undefined) throw new Error('no reply');
