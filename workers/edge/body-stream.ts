@@ -3,14 +3,19 @@ const CHUNK_BYTES = 256 * 1024;
 /** For how long a caller that is still sending is listened to before it is answered. */
 const DRAIN_MS = 10_000;
 
-/** A body in large chunks. Leaving the loop early lets the body go without cancelling it. */
+/**
+ * A body in large chunks, each of which is overwritten by the next: they all share one piece of memory, for what a body
+ * leaves behind is cleared away too seldom. Leaving the loop early lets the body go without cancelling it.
+ */
 export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = body.getReader({ mode: 'byob' });
+  let space = new Uint8Array(CHUNK_BYTES);
   try {
     for (;;) {
-      const { value, done } = await reader.readAtLeast(CHUNK_BYTES, new Uint8Array(CHUNK_BYTES));
+      const { value, done } = await reader.readAtLeast(CHUNK_BYTES, space);
       if (value !== undefined && value.byteLength > 0) yield value;
       if (done) return;
+      space = new Uint8Array(value.buffer);
     }
   } finally {
     reader.releaseLock();

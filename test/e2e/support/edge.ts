@@ -32,13 +32,18 @@ export interface Edge {
 
 /**
  * The Worker as it is built, in workerd on a free port, with empty D1 and R2. It speaks to runners over its own
- * connections, which wrangler's test harness, passing them through this process, would not let it.
+ * connections, which wrangler's test harness, passing them through this process, would not let it. `prepare` may fill the
+ * folder of its state after the migrations.
  */
-export async function startEdge(runnerUrls: readonly string[]): Promise<Edge> {
+export async function startEdge(
+  runnerUrls: readonly string[],
+  prepare: (state: string) => Promise<void> = async () => {},
+): Promise<Edge> {
   const folder = await makeFolder();
   const environment = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: 'false', WRANGLER_SEND_METRICS: 'false' };
   Object.assign(process.env, environment);
   await migrate(folder.path, environment);
+  await prepare(folder.path);
   const bindings = { ...SECRETS, GPU_RUNNER_URLS: runnerUrls.join(',') };
   const start = async (port: number) => {
     const started = await unstable_startWorker({

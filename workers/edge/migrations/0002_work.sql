@@ -81,6 +81,8 @@ CREATE TABLE jobs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX jobs_by_age ON jobs (tenant, created_at, id);
+-- For the operator, who lists those of all.
+CREATE INDEX jobs_of_all_by_age ON jobs (created_at, id);
 CREATE INDEX jobs_open ON jobs (lease_until) WHERE status IN ('queued', 'running');
 CREATE INDEX jobs_open_of_tenant ON jobs (tenant, created_at) WHERE status IN ('queued', 'running');
 CREATE INDEX jobs_with_result ON jobs (result_until) WHERE result_until IS NOT NULL;

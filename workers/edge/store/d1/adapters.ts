@@ -11,19 +11,24 @@ interface AdapterRow {
   created_at: number;
 }
 
+const NEWEST_READY = `(SELECT n.version FROM versions n
+  WHERE n.tenant = a.tenant AND n.adapter = a.name AND n.status = 'ready' ORDER BY n.version DESC LIMIT 1)`;
+const NEWEST = '(SELECT max(n.version) FROM versions n WHERE n.tenant = a.tenant AND n.adapter = a.name)';
+
 // The description of the newest ready version, or of the newest where none is ready.
-const SHOWN = `SELECT a.tenant, a.name, a.created_at, json_extract(v.card, '$.description') AS description,
-    iif(v.status = 'ready', v.version, NULL) AS latest
-  FROM adapters a JOIN versions v ON v.tenant = a.tenant AND v.adapter = a.name AND v.version = (
-    SELECT n.version FROM versions n WHERE n.tenant = a.tenant AND n.adapter = a.name
-    ORDER BY n.status = 'ready' DESC, n.version DESC LIMIT 1)`;
+const SHOWN = `a.tenant, a.name, a.created_at, json_extract(v.card, '$.description') AS description,
+  iif(v.status = 'ready', v.version, NULL) AS latest`;
+const WITH_SHOWN = `JOIN versions v
+  ON v.tenant = a.tenant AND v.adapter = a.name AND v.version = coalesce(${NEWEST_READY}, ${NEWEST})`;
 
 export function adapterStore(db: Database, { mayUse, visibleAdapters }: Sharing): AdapterStore {
   return {
     async list(viewer, { after, limit }) {
       const visible = visibleAdapters(viewer);
-      const select = `${SHOWN} JOIN (${visible.sql}) s ON s.tenant = a.tenant AND s.name = a.name
-        WHERE (a.tenant, a.name) > (?, ?) ORDER BY a.tenant, a.name LIMIT ?`;
+      // A cross join keeps the order that the first table comes in.
+      const select = `SELECT ${SHOWN} FROM (${visible.sql}) s
+        CROSS JOIN adapters a ON a.tenant = s.tenant AND a.name = s.name ${WITH_SHOWN}
+        WHERE (s.tenant, s.name) > (?, ?) ORDER BY s.tenant, s.name LIMIT ?`;
       const { results } = await db
         .prepare(select)
         .bind(...visible.binds, after?.tenant ?? '', after?.name ?? '', limit)
@@ -33,7 +38,7 @@ export function adapterStore(db: Database, { mayUse, visibleAdapters }: Sharing)
     async find(viewer, { tenant, name }) {
       const allowed = mayUse(viewer, 'a', 'name');
       const row = await db
-        .prepare(`${SHOWN} WHERE a.tenant = ? AND a.name = ? AND ${allowed.sql}`)
+        .prepare(`SELECT ${SHOWN} FROM adapters a ${WITH_SHOWN} WHERE a.tenant = ? AND a.name = ? AND ${allowed.sql}`)
         .bind(tenant, name, ...allowed.binds)
         .first<AdapterRow>();
       return row === null ? null : toAdapter(row);
@@ -48,14 +53,14 @@ export function adapterStore(db: Database, { mayUse, visibleAdapters }: Sharing)
     },
     async models(viewer) {
       const visible = visibleAdapters(viewer);
-      const select = `SELECT v.tenant, v.adapter AS name, v.digest, v.base, max(v.version)
-        FROM (${visible.sql}) s JOIN versions v ON v.tenant = s.tenant AND v.adapter = s.name
-        WHERE v.status = 'ready' GROUP BY v.tenant, v.adapter ORDER BY v.tenant, v.adapter`;
+      const select = `SELECT a.tenant, a.name, v.digest, v.base FROM (${visible.sql}) a
+        CROSS JOIN versions v ON v.tenant = a.tenant AND v.adapter = a.name AND v.version = ${NEWEST_READY}
+        ORDER BY a.tenant, a.name`;
       const { results } = await db
         .prepare(select)
         .bind(...visible.binds)
         .all<ModelRecord>();
-      return results.map(({ tenant, name, digest, base }) => ({ tenant, name, digest, base }));
+      return results;
     },
     async remove(tenant, name, entry) {
       const unaliased = 'NOT EXISTS (SELECT 1 FROM aliases l WHERE l.tenant = ?1 AND l.adapter = ?2)';

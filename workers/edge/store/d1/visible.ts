@@ -11,7 +11,10 @@ export interface Clause {
 export interface Sharing {
   /** Whether the viewer may use the adapter `<table>.tenant`, `<table>.<column>`. */
   readonly mayUse: (viewer: Viewer, table: string, column: 'name' | 'adapter') => Clause;
-  /** As `mayUse`, as a table `(tenant, name)`, for lists: it costs by what is visible and not by what there is. */
+  /**
+   * As `mayUse`, as a table `(tenant, name)` in that order, for lists. Each part comes in order from an index and they are
+   * merged as they are read: a page costs by what it shows, not by what there is or may be used.
+   */
   readonly visibleAdapters: (viewer: Viewer) => Clause;
 }
 
@@ -27,8 +30,9 @@ export function sharing(publicAdapters: boolean): Sharing {
     },
     visibleAdapters(viewer) {
       if (viewer.kind === 'operator') return { sql: 'SELECT tenant, name FROM adapters', binds: [] };
+      const everyone = publicAdapters ? `UNION SELECT tenant, adapter FROM grants WHERE grantee = '${EVERYONE}'` : '';
       const sql = `SELECT tenant, name FROM adapters WHERE tenant = ?
-        UNION SELECT tenant, adapter FROM grants WHERE grantee ${grantees}`;
+        UNION SELECT tenant, adapter FROM grants WHERE grantee = ? ${everyone} ORDER BY 1, 2`;
       return { sql, binds: [viewer.tenant, viewer.tenant] };
     },
   };

@@ -1,0 +1,31 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { edgeCost } from './edge-cost.ts';
+import { registrySize } from './registry-size.ts';
+import { circumstances } from './support/machine.ts';
+import { updateReadme } from './support/readme.ts';
+
+/** `npm run bench` measures everything, `npm run bench -- edge-cost` that alone; bench/README.md says what it means. */
+
+const RESULTS = new URL('results/', import.meta.url);
+const BENCHMARKS = new Map<string, () => Promise<readonly { within: boolean }[]>>([
+  ['edge-cost', edgeCost],
+  ['registry-size', registrySize],
+]);
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...BENCHMARKS.keys()];
+const unknown = wanted.filter((name) => !BENCHMARKS.has(name));
+if (unknown.length > 0) {
+  process.stderr.write(`no such benchmark: ${unknown.join(', ')}; there are ${[...BENCHMARKS.keys()].join(', ')}\n`);
+  process.exit(2);
+}
+await mkdir(RESULTS, { recursive: true });
+for (const name of wanted) {
+  const where = circumstances();
+  const results = (await BENCHMARKS.get(name)?.()) ?? [];
+  await writeFile(new URL(`${name}.json`, RESULTS), `${JSON.stringify({ ...where, results }, null, 2)}\n`);
+  process.stdout.write(
+    `${name}: ${results.filter(({ within }) => within).length} of ${results.length} within bounds\n`,
+  );
+  if (results.some(({ within }) => !within)) process.exitCode = 1;
+}
+await updateReadme();

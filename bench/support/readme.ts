@@ -1,0 +1,76 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { EdgeCost } from '../edge-cost.ts';
+import type { RegistryCost } from '../registry-size.ts';
+import type { Circumstances } from './machine.ts';
+
+const README = new URL('../README.md', import.meta.url);
+
+/** Writes the tables of the README anew from the recorded results; all else in it stays. */
+export async function updateReadme(): Promise<void> {
+  let text = await readFile(README, 'utf8');
+  text = withTable(text, 'edge-cost', edgeCostTable(await recorded('edge-cost')));
+  text = withTable(text, 'registry-size', registrySizeTable(await recorded('registry-size')));
+  await writeFile(README, text);
+}
+
+interface Recorded<T> extends Circumstances {
+  readonly results: readonly T[];
+}
+
+async function recorded<T>(name: string): Promise<Recorded<T> | null> {
+  const text = await readFile(new URL(`../results/${name}.json`, import.meta.url), 'utf8').catch(() => null);
+  return text === null ? null : JSON.parse(text);
+}
+
+function withTable(text: string, name: string, shown: string): string {
+  const [from, to] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [start, end] = [text.indexOf(from), text.indexOf(to)];
+  if (start < 0 || end < start) throw new Error(`the README has no place for ${name}`);
+  return `${text.slice(0, start + from.length)}\n${shown}\n${text.slice(end)}`;
+}
+
+function edgeCostTable(found: Recorded<EdgeCost> | null): string {
+  if (found === null) return 'Not measured yet.';
+  const rows = found.results.map((one) => [
+    one.answer,
+    one.megabytes,
+    `${one.direct.p50} · ${one.direct.p99}`,
+    `${one.edge.p50} · ${one.edge.p99}`,
+    `${one.ratioP50} · ${one.ratioP99}`,
+    one.addedMs,
+    one.addedMsPerMB,
+    one.allowedMs,
+  ]);
+  const head = ['answer', 'MB', 'direct p50 · p99, ms', 'edge p50 · p99, ms', 'ratio p50 · p99', 'added p50, ms'];
+  return [table([...head, 'a MB', 'allowed, ms'], rows), told(found)].join('\n\n');
+}
+
+function registrySizeTable(found: Recorded<RegistryCost> | null): string {
+  if (found === null) return 'Not measured yet.';
+  const rows = found.results.map(({ call, small, large, answeredBytes, ratioP50, allowedRatio }) => [
+    call,
+    answeredBytes.join(' · '),
+    `${small.p50} · ${small.p99}`,
+    `${large.p50} · ${large.p99}`,
+    ratioP50,
+    allowedRatio ?? 'more is answered',
+  ]);
+  const head = [
+    'call',
+    'bytes answered',
+    '10 adapters p50 · p99, ms',
+    '10,000 adapters p50 · p99, ms',
+    'ratio p50',
+    'allowed',
+  ];
+  return [table(head, rows), told(found)].join('\n\n');
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function told({ date, commit, cpu, cores, memoryGiB, load, node, wrangler, workerd }: Circumstances): string {
+  const machine = `${cpu}, ${cores} cores, ${memoryGiB} GiB, load ${load} at the start`;
+  return `${date.slice(0, 10)}, commit ${commit}: ${machine}; Node ${node}, wrangler ${wrangler}, workerd ${workerd}.`;
+}
