@@ -1,5 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pageOf } from '../../schemas/api.ts';
+import { auditEntrySchema } from '../../schemas/api-audit.ts';
 import { noiseVolume, smallModel } from '../support/small-model.ts';
 import { endOf, type Job, readJob, resultOf, submitJob } from './support/jobs.ts';
 import { labelMap, pushReady, serveBase } from './support/small-system.ts';
@@ -74,6 +76,24 @@ async function expectDone(n: number, job: Job): Promise<void> {
   expect(mask.equals(wanted.get(`${task} ${volume}`) ?? Buffer.alloc(0))).toBe(true);
 }
 
+/** How often the audit says that each job was done. */
+async function runsInAudit(): Promise<Map<string, number>> {
+  const runs = new Map<string, number>();
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
+    const reply = await cluster.edge.call('GET', `/v1/audit?limit=200${query}`, { key });
+    const page = pageOf(auditEntrySchema).parse(await reply.json());
+    for (const { action, subject, outcome } of page.data) {
+      // The synchronous ones before it name the adapter.
+      if (action !== 'segmentation.run' || subject.includes('/')) continue;
+      expect(outcome).toBe('ok');
+      runs.set(subject, (runs.get(subject) ?? 0) + 1);
+    }
+    cursor = page.next_cursor;
+  }
+  return runs;
+}
+
 test('300 jobs end succeeded with the right mask, once each, while runners die and the Worker is restarted', async () => {
   const until = Date.now() + DONE_WITHIN_MS;
   const stopCron = cronUntilStopped();
@@ -103,6 +123,7 @@ test('300 jobs end succeeded with the right mask, once each, while runners die a
     await stopCron();
   }
   for (const [n, job] of ended.entries()) await expectDone(n, job);
+  expect(await runsInAudit()).toEqual(new Map(ids.map((id) => [id, 1])));
   // The faults were felt, or nothing was shown.
   expect(kills).toBeGreaterThan(5);
   expect(ended.some(({ attempt }) => attempt > 1)).toBe(true);
