@@ -1,13 +1,16 @@
 import type { OUTPUTS } from '../../../../schemas/api.ts';
 import { ServiceError } from '../../../../schemas/errors.ts';
 import { UPLOAD_MAX_BYTES } from '../../../../schemas/limits.ts';
+import type { AdapterRef } from '../../../../schemas/names.ts';
 import type { Ports } from '../../ports.ts';
 import { actorOf, ownerOf, type Principal } from '../../principal.ts';
 import type { JobChannel, JobInput, JobRecord } from '../../store/job-store.ts';
 import { readRef } from '../adapters/resolve.ts';
+import { auditEntry } from '../audit/entry.ts';
 import { BodyReader } from '../files/body-reader.ts';
 import { pour } from '../files/pour.ts';
 import { checkQueue, checkStorage, whyRefused } from '../quotas/room.ts';
+import { SUBJECT_MAX_CHARACTERS } from '../segmentations/recorded.ts';
 import { resolveSubject, type Subject } from '../segmentations/subject.ts';
 import { entryOf } from './audit.ts';
 import { inputKey } from './job-key.ts';
@@ -40,8 +43,29 @@ export async function createJob(
   id: string,
   request: JobRequest,
 ): Promise<JobRecord> {
+  const ref = readRef(request.adapter);
+  try {
+    return await queueJob(ports, principal, id, ref, request);
+  } catch (error) {
+    // A line about a segmentation that never was says what was asked for, whatever came of it.
+    const outcome = error instanceof ServiceError ? error.code : 'internal';
+    const subject = request.adapter.slice(0, SUBJECT_MAX_CHARACTERS);
+    ports.later(
+      ports.catalogue.audit.append(auditEntry(ports, principal, 'segmentation.create', subject, { outcome })),
+    );
+    throw error;
+  }
+}
+
+async function queueJob(
+  ports: Ports,
+  principal: Principal,
+  id: string,
+  ref: AdapterRef,
+  request: JobRequest,
+): Promise<JobRecord> {
   const owner = ownerOf(principal);
-  const subject = await resolveSubject(ports, principal, readRef(request.adapter));
+  const subject = await resolveSubject(ports, principal, ref);
   if (principal.kind === 'tenant') {
     await checkQueue(ports, principal);
     await checkStorage(ports, principal, sizeOf(request.input));

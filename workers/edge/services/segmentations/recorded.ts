@@ -15,7 +15,7 @@ export interface Segmented extends Subject {
 }
 
 /** Of a reference that means nothing to the caller, which may be of any length. */
-const SUBJECT_MAX_CHARACTERS = 200;
+export const SUBJECT_MAX_CHARACTERS = 200;
 
 /**
  * Segments, and writes one line about it whatever comes of it. No label map is handed out whose line could not be

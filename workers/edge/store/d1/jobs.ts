@@ -58,7 +58,10 @@ export function jobStore(db: Database): JobStore {
       const uploads = input.kind === 'uploads' ? input.channels.map(({ upload }) => upload) : [];
       const link = (upload: string) =>
         db
-          .prepare('INSERT INTO job_inputs (job, upload) SELECT id, ?2 FROM jobs WHERE id = ?1 ON CONFLICT DO NOTHING')
+          .prepare(
+            `INSERT INTO job_inputs (job, upload) SELECT j.id, u.id FROM jobs j JOIN uploads u ON u.id = ?2
+              WHERE j.id = ?1 ON CONFLICT DO NOTHING`,
+          )
           .bind(job.id, upload);
       const [made] = await db.batch([insert, logged(db, entry), ...[...new Set(uploads)].map(link)]);
       return (made?.meta.changes ?? 0) > 0;
