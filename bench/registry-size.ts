@@ -18,7 +18,7 @@ export interface RegistryCost {
   readonly small: Summary;
   readonly large: Summary;
   /** Of the reply's body, small and large. */
-  readonly answeredBytes: readonly [number, number];
+  readonly answeredBytes: { readonly small: number; readonly large: number };
   readonly ratioP50: number;
   /** Null where more is answered too, so that no bound follows. */
   readonly allowedRatio: number | null;
@@ -68,7 +68,7 @@ export async function registrySize(): Promise<RegistryCost[]> {
       return bytes;
     };
     const asks = { a: ask(small, worlds.small), b: ask(large, worlds.large) };
-    const answeredBytes = [await asks.a(), await asks.b()] as const;
+    const answeredBytes = { small: await asks.a(), large: await asks.b() };
     const times = await inTurns(asks, TURNS);
     const [a, b] = [summaryOf(times.a), summaryOf(times.b)];
     const ratioP50 = round(b.p50 / a.p50);
