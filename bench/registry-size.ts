@@ -18,7 +18,7 @@ export interface RegistryCost {
   readonly small: Summary;
   readonly large: Summary;
   /** Of the reply's body, small and large. */
-  readonly answeredBytes: readonly [number, number];
+  readonly answeredBytes: { readonly small: number; readonly large: number };
   readonly ratioP50: number;
   /** Null where more is answered too, so that no bound follows. */
   readonly allowedRatio: number | null;
@@ -45,6 +45,7 @@ const CALLS: readonly Asked[] = [
   { name: 'segment by alias', method: 'POST', path: ({ adapter }) => `/v1/segmentations?adapter=${adapter}@stable` },
   { name: 'segment by digest', method: 'POST', path: ({ digest }) => `/v1/segmentations?adapter=${digest}` },
   { name: 'list of segmentations', method: 'GET', path: () => '/v1/segmentations?limit=10' },
+  { name: 'audit', method: 'GET', path: () => '/v1/audit?limit=10' },
 ];
 
 /** What calls take with 10 adapters of 2 tenants, and with 10,000 of 500 beside many jobs and lines of the audit. */
@@ -68,7 +69,7 @@ export async function registrySize(): Promise<RegistryCost[]> {
       return bytes;
     };
     const asks = { a: ask(small, worlds.small), b: ask(large, worlds.large) };
-    const answeredBytes = [await asks.a(), await asks.b()] as const;
+    const answeredBytes = { small: await asks.a(), large: await asks.b() };
     const times = await inTurns(asks, TURNS);
     const [a, b] = [summaryOf(times.a), summaryOf(times.b)];
     const ratioP50 = round(b.p50 / a.p50);

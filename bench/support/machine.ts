@@ -3,13 +3,18 @@ import { readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { z } from 'zod';
 
+/** What a benchmark itself writes. */
+const NOT_CODE = [':!bench/results', ':!bench/README.md'];
+
 const packageSchema = z.object({ version: z.string() });
 
 /** Where and when a result was measured; `load` is the one-minute load before it, of all that the machine did. */
 export function circumstances() {
   return {
     date: new Date().toISOString(),
-    commit: git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') === '' ? '' : ' and changes'),
+    commit:
+      git('rev-parse', '--short=12', 'HEAD') +
+      (git('status', '--porcelain', '--', '.', ...NOT_CODE) === '' ? '' : ' and changes'),
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),

@@ -49,7 +49,7 @@ function registrySizeTable(found: Recorded<RegistryCost> | null): string {
   if (found === null) return 'Not measured yet.';
   const rows = found.results.map(({ call, small, large, answeredBytes, ratioP50, allowedRatio }) => [
     call,
-    answeredBytes.join(' · '),
+    `${answeredBytes.small} · ${answeredBytes.large}`,
     `${small.p50} · ${small.p99}`,
     `${large.p50} · ${large.p99}`,
     ratioP50,

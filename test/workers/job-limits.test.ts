@@ -17,6 +17,11 @@ async function limit(json: Record<string, number>): Promise<void> {
   expect((await edge('PUT', '/v1/tenants/acme/quota', { key: ADMIN, json })).status).toBe(200);
 }
 
+async function used(): Promise<number> {
+  const reply = await edge('GET', '/v1/tenants/acme/quota', { key: ADMIN });
+  return (await reply.json<{ usage: { stored_bytes: number } }>()).usage.stored_bytes;
+}
+
 describe('segmentations that wait', () => {
   beforeEach(() => limit({ waiting_jobs: 2 }));
 
@@ -42,10 +47,6 @@ describe('segmentations that wait', () => {
 });
 
 test('inputs and results count among the bytes that the tenant stores, as long as they are kept', async () => {
-  const used = async () => {
-    const reply = await edge('GET', '/v1/tenants/acme/quota', { key: ADMIN });
-    return (await reply.json<{ usage: { stored_bytes: number } }>()).usage.stored_bytes;
-  };
   const before = await used();
   await limit({ stored_bytes: before + VOLUME.byteLength });
   const id = await submitted(world.key);

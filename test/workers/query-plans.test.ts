@@ -80,6 +80,7 @@ const WORK: Record<string, () => Promise<unknown>> = {
   'the sweepers': async () => {
     await submit(world.key);
     await cron();
+    await cron('17 * * * *');
   },
   audit: async () => {
     await catalogue().audit.append(entry('x'));
