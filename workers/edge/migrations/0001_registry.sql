@@ -41,6 +41,7 @@ CREATE TABLE file_holds (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX file_holds_of_file ON file_holds (digest);
+CREATE INDEX file_holds_by_expiry ON file_holds (expires_at);
 
 CREATE TABLE bases (
   digest TEXT PRIMARY KEY,
