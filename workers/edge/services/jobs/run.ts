@@ -46,13 +46,10 @@ async function start(ports: Ports, job: JobRecord, subject: Subject, message: Jo
   }
   const lease = { id: crypto.randomUUID(), runner, now, until: now + LEASE_MS };
   const claimed = await ports.catalogue.jobs.claim(job.id, lease);
+  // Whoever was faster has the slot too.
   if (claimed === null) return;
-  if (claimed.failures >= LOST_ATTEMPTS_MAX) {
-    const lost = new ServiceError('runner_unavailable', `${claimed.failures} attempts were lost with their runners.`);
-    await fail(ports, claimed, lease.id, lost);
-    return;
-  }
   try {
+    if (claimed.failures >= LOST_ATTEMPTS_MAX) throw lostTooOften(claimed);
     const result = await attempt(ports, claimed, lease, subject);
     await succeed(ports, claimed, lease.id, result);
   } catch (error) {
@@ -60,6 +57,10 @@ async function start(ports: Ports, job: JobRecord, subject: Subject, message: Jo
   } finally {
     await giveSlot(ports, job);
   }
+}
+
+function lostTooOften({ failures }: JobRecord): ServiceError {
+  return new ServiceError('runner_unavailable', `${failures} attempts were lost with their runners.`);
 }
 
 async function succeed(
