@@ -1,6 +1,8 @@
 import { ServiceError } from '../../../../schemas/errors.ts';
+import { chunksOf } from '../../body-stream.ts';
 import type { Ports } from '../../ports.ts';
 import type { JobLease, JobRecord, JobResult } from '../../store/job-store.ts';
+import { pass } from '../files/pour.ts';
 import { checkMadeWith, grantSubject, type Subject } from '../segmentations/subject.ts';
 import { openInput } from './input.ts';
 import { resultKey } from './job-key.ts';
@@ -34,12 +36,20 @@ export async function attempt(
     await checkMadeWith(reply, subject);
     const bytes = Number(reply.contentLength ?? Number.NaN);
     if (!Number.isSafeInteger(bytes)) throw new ServiceError('bad_runner_reply', 'The runner told no length.');
-    const body = reply.body.pipeThrough(new FixedLengthStream(bytes), { signal });
-    await ports.objects.put(resultKey(job.id, job.attempt), body);
+    await store(ports, resultKey(job.id, job.attempt), reply.body, bytes);
     return { bytes, cache: reply.cache, voxels: reply.voxels, serverTiming: reply.serverTiming };
   } finally {
     stop();
   }
+}
+
+async function store(ports: Ports, key: string, body: ReadableStream<Uint8Array>, bytes: number): Promise<void> {
+  const put = (stream: ReadableStream<Uint8Array>) => ports.objects.put(key, stream);
+  // What breaks here is the runner's side; what the bucket says is in the result.
+  const stored = await pass(chunksOf(body), bytes, put).catch((cause: unknown) => {
+    throw new ServiceError('runner_unavailable', 'The label map broke off.', { cause });
+  });
+  if (!stored.ok) throw stored.error;
 }
 
 /** What a runner calls an attempt. */

@@ -26,13 +26,15 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'deadline_exceeded',
 ]);
 
+/** The runner had no room and never had the job, or a storage was away: neither says anything of the job. */
+const BLAMELESS: ReadonlySet<ErrorCode> = new Set(['runner_busy', 'storage_unavailable']);
+
 export type Verdict = 'fail' | 'again' | 'again, spent';
 
 /** What an error means for the job of an attempt, `failures` of which were lost before. */
 export function verdictOf(code: ErrorCode, failures: number): Verdict {
   if (FINAL.has(code)) return 'fail';
-  // The runner had no room: it never had the job.
-  if (code === 'runner_busy') return 'again';
+  if (BLAMELESS.has(code)) return 'again';
   return failures + 1 < LOST_ATTEMPTS_MAX ? 'again, spent' : 'fail';
 }
 
