@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNifti } from '../../gpu-runner/volume/nifti-read.ts';
 import { versionCreatedSchema } from '../../schemas/api.ts';
-import { noiseVolume, smallModel } from '../support/small-model.ts';
+import { fileOf, noiseVolume, smallModel } from '../support/small-model.ts';
 import { patchManifest } from './support/damage.ts';
 import { choose, type DamagedFile } from './support/damaged-file.ts';
 import { doubled, flippedInHeader, huge, lying, random, truncated } from './support/damaged-headers.ts';
@@ -146,7 +146,11 @@ describe('a thousand damaged adapter files', () => {
     expect(rejected.length).toBeGreaterThan(90);
     expect(await isStored(edge, rejected[0]?.bytes ?? victim)).toBe(true);
     expect((await edge.call('DELETE', '/v1/adapters/doubtful', { key })).status).toBe(204);
-    for (const { bytes } of rejected) expect(await isStored(edge, bytes)).toBe(false);
+    const shown = await edge.call('GET', '/v1/adapters/doubtful', { key });
+    expect(await problemOf(shown)).toMatchObject({ status: 404, code: 'not_found' });
+    const { digest } = fileOf(rejected[0]?.bytes ?? victim);
+    const used = await system.segment(`adapter=${digest}`, new Uint8Array(9));
+    expect(await problemOf(used)).toMatchObject({ status: 404, code: 'not_found' });
     expect((await system.goodLabels()).equals(good)).toBe(true);
   });
 

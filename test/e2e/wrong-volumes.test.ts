@@ -131,10 +131,13 @@ describe('a wrong volume', () => {
     });
   });
 
-  test('is refused unread where it calls itself JSON', async () => {
+  test('is refused where it calls itself JSON, and where the upload that it names is not there', async () => {
     const { edge, key } = system;
-    const reply = await edge.call('POST', '/v1/segmentations?adapter=good', { key, json: { inputs: { T1: 'id' } } });
-    expect(await problemOf(reply)).toMatchObject({ status: 400, code: 'invalid_request' });
+    const call = { key, headers: { 'content-type': 'application/json' }, body: SMALL };
+    const itself = await edge.call('POST', '/v1/segmentations?adapter=good', call);
+    expect(await problemOf(itself)).toMatchObject({ status: 400, code: 'invalid_request' });
+    const named = await edge.call('POST', '/v1/segmentations?adapter=good', { key, json: { inputs: { T1: 'id' } } });
+    expect(await problemOf(named)).toMatchObject({ status: 404, code: 'not_found' });
   });
 
   describe('for an adapter of two channels', () => {
