@@ -1,3 +1,4 @@
+import { HOUSEKEEPING_CRON } from './configured.ts';
 import { everyone } from './http/auth.ts';
 import { onError, onNotFound } from './http/errors.ts';
 import { refuseIdempotencyKey } from './http/idempotency.ts';
@@ -29,8 +30,6 @@ import { sweepJobs } from './services/jobs/sweep.ts';
 
 /** For a message whose job could not be looked at. */
 const RETRY_SECONDS = 5;
-/** As in wrangler.toml; every other cron takes up what waits. */
-const HOUSEKEEPING_CRON = '17 * * * *';
 
 /** Exported for the test that walks every route. */
 export const app = routes();

@@ -1,4 +1,5 @@
-import { cloudflareQueue, type JobQueue } from './job-queue.ts';
+import { cloudflareQueue } from './cloudflare-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 import { durableLimiter } from './limits/durable-limiter.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { emptyMemory } from './runners/health.ts';

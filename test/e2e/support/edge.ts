@@ -21,6 +21,8 @@ export interface Call {
 
 export interface Edge {
   readonly url: URL;
+  /** The folder of its database and its bucket. */
+  readonly state: string;
   /** `path` begins with a slash. A body that is a stream needs its Content-Length among the headers. */
   call(method: string, path: string, call?: Call): Promise<Response>;
   /** Ends the Worker with all that it has under way, and starts it on the same address with what it had stored. */
@@ -67,6 +69,7 @@ export async function startEdge(
   const url = await worker.url;
   return {
     url,
+    state: folder.path,
     call: (method, path, call = {}) => fetch(new URL(path, url), requestOf(method, call)),
     async restart() {
       await worker.dispose();

@@ -3,11 +3,16 @@ import { vi } from 'vitest';
 
 /** Every statement that the Worker prepares while `work` runs, each once. */
 export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  return [...new Set(await preparedBy(work))];
+}
+
+/** As they were prepared, one after another. */
+export async function preparedBy(work: () => Promise<unknown>): Promise<string[]> {
   const session: D1DatabaseSession = Object.getPrototypeOf(env.DB.withSession());
   const prepare = vi.spyOn(session, 'prepare');
   try {
     await work();
-    return [...new Set(prepare.mock.calls.map(([sql]) => sql.replaceAll(/\s+/g, ' ')))];
+    return prepare.mock.calls.map(([sql]) => sql.replaceAll(/\s+/g, ' '));
   } finally {
     prepare.mockRestore();
   }

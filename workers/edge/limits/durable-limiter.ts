@@ -1,10 +1,9 @@
+import { BURST_PERIOD_SECONDS } from '../configured.ts';
 import type { Quota } from '../store/quota-store.ts';
 import type { RateState } from './bucket.ts';
 import type { Admission, Limiter } from './limiter.ts';
 import type { TenantLimits } from './tenant-limits.ts';
 
-/** As in wrangler.toml. */
-const BURST_PERIOD_SECONDS = 10;
 /** An object that is asked for longer does not answer; a caller should not wait for that. */
 const ANSWER_MS = 2_000;
 const OVERLOADED_RETRY_SECONDS = 1;

@@ -6,17 +6,20 @@ import { clearUploads, expireUploads } from './uploads.ts';
 
 const STAGING_KEPT_MS = 3_600_000;
 
-/** Each bounded, so that a turn ends, and each goes on in the next turn where this one left off. */
+/**
+ * Each bounded, so that a turn ends, and each goes on in the next turn where this one left off. Together they ask the
+ * database less than the 1,000 times that one invocation may; what came from patients goes first.
+ */
 const CHORES: readonly ((ports: Ports) => Promise<void>)[] = [
+  sweepInputs,
+  sweepResults,
+  expireUploads,
+  clearUploads,
+  forgetJobs,
+  forgetIdempotency,
   (ports) => ports.blobs.sweepStaging(ports.now() - STAGING_KEPT_MS),
   dropHolds,
   collectFiles,
-  forgetJobs,
-  expireUploads,
-  clearUploads,
-  sweepInputs,
-  sweepResults,
-  forgetIdempotency,
 ];
 
 /** Clears what nothing needs any more. A chore that fails keeps none of the others from being done. */
