@@ -136,6 +136,15 @@ describe("the runner's rules", () => {
     expect(base.tensors.get(PARAMETER)?.data).toEqual(layerWeight());
   });
 
+  it('read the same after others as alone, those that split the weight among them', async () => {
+    const inTurn = [...good, ...good.toReversed()];
+    for (const { name, target, roles } of inTurn) {
+      const { slots, replaced } = await read(target, roles);
+      const alone = await read(target, roles, await tinyBase());
+      expect({ name, slots, replaced }).toEqual({ name, slots: alone.slots, replaced: alone.replaced });
+    }
+  });
+
   it('warn of negative magnitudes, which are legal', async () => {
     const { warnings } = await read(dora('in'), { magnitude: fill(IN, 1).with(2, -1) });
     expect(warnings).toEqual([`${PARAMETER}::magnitude: 1 of 12 are negative`]);
