@@ -18,9 +18,22 @@ const MOST_WAITING = 6;
 
 /** What the games must have shown together, or they showed nothing. */
 const TO_SEE = [
-  ...['200', '201', '202', '204', '400 invalid_request', '401 unauthorized', '403 forbidden', '404 not_found'],
-  ...['409 adapter_not_ready', '409 alias_conflict', '409 in_use', '409 conflict'],
-  ...['landed', 'landed though deleted', 'job done', 'job refused'],
+  '200',
+  '201',
+  '202',
+  '204',
+  '400 invalid_request',
+  '401 unauthorized',
+  '403 forbidden',
+  '404 not_found',
+  '409 adapter_not_ready',
+  '409 alias_conflict',
+  '409 in_use',
+  '409 conflict',
+  'landed',
+  'landed though deleted',
+  'job done',
+  'job refused',
 ];
 const seen = new Map<string, number>();
 

@@ -136,12 +136,14 @@ describe("the runner's rules", () => {
     expect(base.tensors.get(PARAMETER)?.data).toEqual(layerWeight());
   });
 
-  it('read the same after others as alone, those that split the weight among them', async () => {
-    const inTurn = [...good, ...good.toReversed()];
-    for (const { name, target, roles } of inTurn) {
-      const { slots, replaced } = await read(target, roles);
-      const alone = await read(target, roles, await tinyBase());
-      expect({ name, slots, replaced }).toEqual({ name, slots: alone.slots, replaced: alone.replaced });
+  it('read the same after others as alone, those that split the weight', async () => {
+    const splitting = good.filter(({ name }) => name.startsWith('pissa'));
+    expect(splitting).toHaveLength(3);
+    const alone = [];
+    for (const { target, roles } of splitting) alone.push((await read(target, roles, await tinyBase())).slots);
+    for (const { target, roles } of [...good, ...good.toReversed()]) await read(target, roles);
+    for (const [n, { target, roles }] of splitting.entries()) {
+      expect((await read(target, roles)).slots).toEqual(alone[n]);
     }
   });
 
