@@ -16,23 +16,25 @@ export const GRANT = 'v1.grant';
 /** The edge as a runner sees it: files by SHA-256, for its token and a grant. */
 export interface EdgeDouble {
   readonly url: string;
-  put(file: ModelFile): void;
+  /** A file that is fetched before `ready` comes then. */
+  put(file: ModelFile, ready?: Promise<unknown>): void;
   close(): Promise<void>;
 }
 
 export async function startEdgeDouble(): Promise<EdgeDouble> {
-  const files = new Map<string, Uint8Array>();
+  const files = new Map<string, { bytes: Uint8Array; ready: Promise<unknown> }>();
   const server = createServer((request, response) => {
     const allowed = request.headers.authorization === `Bearer ${RUNNER_TOKEN}` && request.headers['x-grant'] === GRANT;
     const file = files.get(request.url?.replace('/internal/blobs/', 'sha256:') ?? '');
     const status = !allowed ? 403 : file === undefined ? 404 : 200;
-    response.writeHead(status).end(status === 200 ? file : '');
+    const answer = () => response.writeHead(status).end(status === 200 ? file?.bytes : '');
+    void (file?.ready ?? Promise.resolve()).then(answer);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${portOf(server)}`,
-    put: ({ digest, bytes }) => void files.set(digest, bytes),
+    put: ({ digest, bytes }, ready = Promise.resolve()) => void files.set(digest, { bytes, ready }),
     async close() {
       server.close();
       server.closeAllConnections();

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
 import { portsOf } from '../../workers/edge/ports.ts';
 import { keepHouse } from '../../workers/edge/services/housekeeping/keep-house.ts';
-import { randomNumbers } from '../support/safetensors-file.ts';
+import { type Choose, chooser } from './support/chooser.ts';
 import { ADMIN, type Call, callEdge, edge, ORIGIN, problem } from './support/edge.ts';
 import { faultyStorage, type Weather, weather } from './support/faulty-storage.ts';
 import { adapterFile, hex, push, reprDigest, sha256 } from './support/files.ts';
@@ -83,14 +83,6 @@ async function insist(operation: Operation, now: Weather, stormy: Env): Promise<
     await check?.(reply);
     return refused;
   }
-}
-
-type Choose = (count: number) => number;
-
-function chooser(seed: number): Choose {
-  const numbers = randomNumbers(1000 + seed, 10_000);
-  let next = 0;
-  return (count) => Math.floor((((numbers[next++ % numbers.length] ?? 0) + 1) / 2) * count) % count;
 }
 
 const isLabelMap = async (reply: Response) => {

@@ -165,6 +165,9 @@ test.each([
   ['seven bytes', new Uint8Array(7)],
   ['a header longer than the file', file.slice(0, 100)],
   ['a file with a byte too many', new Uint8Array([...file, 0])],
+  // A global and a call of it, which whoever unpickles it runs; and the beginning of the archive that torch.save writes.
+  ['a pickle', new TextEncoder().encode("cposix\nsystem\n(S'true'\ntR.")],
+  ['an archive of pickles', new TextEncoder().encode('PK\u0003\u0004\u0000\u0000\u0008\u0008archive/data.pkl')],
   ['a header over a mebibyte', new Uint8Array([1, 0, 0x10, 0, 0, 0, 0, 0, ...new Uint8Array(2 ** 20 + 100)])],
 ])('%s is no adapter, with the problem that it has', async (_, bytes) => {
   const reply = await push(world.key, 'tumour', bytes);

@@ -136,6 +136,17 @@ describe("the runner's rules", () => {
     expect(base.tensors.get(PARAMETER)?.data).toEqual(layerWeight());
   });
 
+  it('read the same after others as alone, those that split the weight', async () => {
+    const splitting = good.filter(({ name }) => name.startsWith('pissa'));
+    expect(splitting).toHaveLength(3);
+    const alone = [];
+    for (const { target, roles } of splitting) alone.push((await read(target, roles, await tinyBase())).slots);
+    for (const { target, roles } of [...good, ...good.toReversed()]) await read(target, roles);
+    for (const [n, { target, roles }] of splitting.entries()) {
+      expect((await read(target, roles)).slots).toEqual(alone[n]);
+    }
+  });
+
   it('warn of negative magnitudes, which are legal', async () => {
     const { warnings } = await read(dora('in'), { magnitude: fill(IN, 1).with(2, -1) });
     expect(warnings).toEqual([`${PARAMETER}::magnitude: 1 of 12 are negative`]);
