@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { formatProblemSchema } from '../schemas/api.ts';
-import { CliError } from './failure.ts';
+import { CliError, ServiceProblem } from './failure.ts';
 import { type Call, call } from './http.ts';
 import { inWords } from './verdict.ts';
 
@@ -50,14 +50,10 @@ export class Client {
     }
     const authorization = this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` };
     for (let waits = 0; ; waits++) {
-      const reply = await call(target, { ...rest, headers: { ...authorization, ...headers } }).catch(
-        (cause: unknown) => {
-          throw unreachable(target, cause);
-        },
-      );
+      const reply = await call(target, { ...rest, headers: { ...authorization, ...headers } });
       if (reply.status >= 200 && reply.status <= 299) return reply;
       const problem = await problemOf(reply);
-      const seconds = rest.method === 'GET' && waits < RATE_WAITS ? waitFor(problem, reply) : null;
+      const seconds = rest.method === 'GET' && waits < RATE_WAITS ? waitFor(problem) : null;
       if (seconds === null) throw problem;
       await sleep(seconds * 1000, undefined, rest.signal === undefined ? {} : { signal: rest.signal });
     }
@@ -93,23 +89,26 @@ export async function readJson<T>(reply: Response, schema: z.ZodType<T>): Promis
   throw new CliError('bad_reply', `the service answered ${reply.status} with something else than the API promises`);
 }
 
-function jsonBody(body: unknown): { headers: Record<string, string>; body: Blob } {
+export function jsonBody(body: unknown): { headers: Record<string, string>; body: Blob } {
   return { headers: { 'content-type': 'application/json' }, body: new Blob([JSON.stringify(body)]) };
 }
 
-async function problemOf(reply: Response): Promise<CliError> {
+async function problemOf(reply: Response): Promise<ServiceProblem> {
+  const { status, headers } = reply;
+  const told = headers.get('retry-after') ?? '';
+  const retryAfter = /^\d+$/.test(told) ? Number(told) : null;
   const problem = problemSchema.safeParse(parseJson(await readStart(reply)));
-  if (!problem.success) return new CliError('bad_reply', `the service answered ${reply.status} without a problem`);
+  if (!problem.success) {
+    return new ServiceProblem('bad_reply', `the service answered ${status} without a problem`, status, retryAfter);
+  }
   const { code, detail, title, request_id: id, problems = [] } = problem.data;
-  const lines = [detail ?? title ?? String(reply.status), ...problems.map(inWords)].join('; ');
-  return new CliError(code, id === undefined ? lines : `${lines} [request ${id}]`);
+  const lines = [detail ?? title ?? String(status), ...problems.map(inWords)].join('; ');
+  return new ServiceProblem(code, id === undefined ? lines : `${lines} [request ${id}]`, status, retryAfter);
 }
 
 /** For how many seconds a call is to wait that is over the rate; null where that is not what went wrong. */
-function waitFor({ code }: CliError, reply: Response): number | null {
-  const text = reply.headers.get('retry-after') ?? '';
-  const seconds = Number(text);
-  return code === 'rate_limited' && /^\d+$/.test(text) && seconds <= RETRY_AFTER_MAX_SECONDS ? seconds : null;
+function waitFor({ code, retryAfterSeconds: seconds }: ServiceProblem): number | null {
+  return code === 'rate_limited' && seconds !== null && seconds <= RETRY_AFTER_MAX_SECONDS ? seconds : null;
 }
 
 async function readStart(reply: Response): Promise<string> {
@@ -122,16 +121,10 @@ async function readStart(reply: Response): Promise<string> {
   return text;
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
-}
-
-function unreachable(target: URL, cause: unknown): CliError {
-  if (cause instanceof Error && cause.name === 'AbortError') return new CliError('cancelled', 'the call was cancelled');
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new CliError('unreachable', `no answer from ${target.origin} (${reason})`);
 }

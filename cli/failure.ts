@@ -13,6 +13,19 @@ export class CliError extends Error {
   }
 }
 
+/** What a service answered in place of what was asked for. */
+export class ServiceProblem extends CliError {
+  readonly status: number;
+  /** As its `Retry-After` says; null where it says nothing. */
+  readonly retryAfterSeconds: number | null;
+
+  constructor(code: string, message: string, status: number, retryAfterSeconds: number | null) {
+    super(code, message);
+    this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
 /** Wrong usage: exit status 2. */
 export function usage(message: string): CliError {
   return new CliError('usage', message, 2);

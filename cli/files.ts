@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { DIRECT_BODY_MAX_BYTES } from '../schemas/limits.ts';
 import { CliError } from './failure.ts';
 
 /** Throws where a file to be read is missing: found out before any work is done. */
@@ -10,23 +9,23 @@ export async function checkInputFile(path: string): Promise<void> {
   if (!found?.isFile()) throw new CliError('no_such_file', `no such file: ${path}`);
 }
 
-/** A file as the body of a request: read from disk while it is sent, its length known. */
+/** A file as the body of a request, read from disk while it is sent. */
 export async function fileBody(path: string): Promise<Blob> {
   await checkInputFile(path);
-  const blob = await openAsBlob(path);
-  if (blob.size > DIRECT_BODY_MAX_BYTES) {
-    throw new CliError(
-      'too_large',
-      `${path} has ${blob.size} bytes; at most ${DIRECT_BODY_MAX_BYTES} go in one request`,
-    );
-  }
-  return blob;
+  return await openAsBlob(path);
 }
 
 /** SHA-256 of a file as bare hex digits. */
 export async function sha256Hex(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/** SHA-256 of what a request is to send, as bare hex digits. */
+export async function sha256OfBody(body: Blob): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of body.stream()) hash.update(chunk);
   return hash.digest('hex');
 }
 

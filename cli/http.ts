@@ -2,6 +2,7 @@ import { request as plainRequest, type RequestOptions } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { CliError } from './failure.ts';
 
 export interface Call {
   readonly method: string;
@@ -13,7 +14,8 @@ export interface Call {
 }
 
 /**
- * One HTTP call with a body of known length, streamed. Not `fetch`: it gives up after five minutes without reply
+ * One HTTP call with a body of known length, streamed. A connection that cannot be made or breaks, also while the reply's
+ * body is read, is `unreachable`, and `cancelled` where `signal` ended it. Not `fetch`: it gives up after five minutes without reply
  * headers, and a segmentation may take ten.
  */
 export async function call(url: URL, { method, headers, body, signal, onSent }: Call): Promise<Response> {
@@ -24,9 +26,11 @@ export async function call(url: URL, { method, headers, body, signal, onSent }: 
     ...(signal === undefined ? {} : { signal }),
   };
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const broken = (cause: unknown) => (signal?.aborted === true ? cancelled() : unreachable(url, cause));
+  const fail = (cause: unknown) => reject(broken(cause));
   const outgoing = request(url, options);
   // An answer may come before the whole body went out; what then fails on the way out no longer matters.
-  outgoing.on('error', reject);
+  outgoing.on('error', fail);
   outgoing.on('response', (incoming) => {
     const replyHeaders = new Headers();
     for (const [name, value] of Object.entries(incoming.headers)) {
@@ -37,10 +41,10 @@ export async function call(url: URL, { method, headers, body, signal, onSent }: 
     if (empty) incoming.resume();
     // Whoever has the whole answer sends no more.
     incoming.once('close', () => outgoing.destroy());
-    resolve(new Response(empty ? null : toWeb(incoming), { status, headers: replyHeaders }));
+    resolve(new Response(empty ? null : toWeb(incoming, broken), { status, headers: replyHeaders }));
   });
   if (body === undefined) outgoing.end();
-  else pipeline(Readable.from(counted(body, onSent)), outgoing).catch(reject);
+  else pipeline(Readable.from(counted(body, onSent)), outgoing).catch(fail);
   return await promise;
 }
 
@@ -53,11 +57,13 @@ async function* counted(body: Blob, onSent?: (bytes: number) => void): AsyncGene
   }
 }
 
-function toWeb(stream: Readable): ReadableStream<Uint8Array<ArrayBuffer>> {
+function toWeb(stream: Readable, broken: (cause: unknown) => CliError): ReadableStream<Uint8Array<ArrayBuffer>> {
   const chunks: AsyncIterator<Buffer<ArrayBuffer>> = stream[Symbol.asyncIterator]();
   return new ReadableStream({
     async pull(controller) {
-      const { done, value } = await chunks.next();
+      const { done, value } = await chunks.next().catch((cause: unknown) => {
+        throw broken(cause);
+      });
       if (done === true) controller.close();
       else controller.enqueue(new Uint8Array(value));
     },
@@ -65,4 +71,13 @@ function toWeb(stream: Readable): ReadableStream<Uint8Array<ArrayBuffer>> {
       stream.destroy();
     },
   });
+}
+
+function unreachable(url: URL, cause: unknown): CliError {
+  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new CliError('unreachable', `no answer from ${url.origin} (${reason})`);
+}
+
+function cancelled(): CliError {
+  return new CliError('cancelled', 'the call was cancelled');
 }

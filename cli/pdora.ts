@@ -4,6 +4,7 @@ import { addAdapter } from './commands/adapter.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBase } from './commands/base.ts';
 import { addDemo } from './commands/demo.ts';
+import { addJob } from './commands/job.ts';
 import { addKey } from './commands/key.ts';
 import { addPhantom } from './commands/phantom.ts';
 import { addSegment } from './commands/segment.ts';
@@ -16,7 +17,8 @@ const program = new Command('pdora')
   .description('One shared SwinUNETR, one small PDoRA adapter a task, named in a request')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
-for (const add of [addSegment, addAdapter, addBase, addTenant, addKey, addAudit, addDemo, addPhantom]) add(program);
+for (const add of [addSegment, addJob, addAdapter, addBase, addTenant, addKey, addAudit, addDemo, addPhantom])
+  add(program);
 
 handleInterrupts();
 whenInterrupted(removeUnfinished);

@@ -12,7 +12,7 @@ export function progressBar(what: string, total: number): Progress {
 }
 
 /** Shows how long something of unknown length has taken. */
-export function spinner(what: string): Pick<Progress, 'stop'> {
+export function spinner(what: string): Progress {
   return start(`${what} … {duration_formatted}`, 0);
 }
 

@@ -2,10 +2,12 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readNifti } from '../../gpu-runner/volume/nifti-read.ts';
 import type { Client } from '../client.ts';
+import type { Made } from '../made.ts';
 import { writeAtomically } from '../output.ts';
 import { makePhantom } from '../phantom/phantom.ts';
 import { IMAGE_FILE, writePhantom } from '../phantom/write.ts';
-import { type Made, segmentRemotely } from '../segment-remote.ts';
+import { bodyOf } from '../segment-body.ts';
+import { segmentRemotely } from '../segment-remote.ts';
 import type { Canvas } from './canvas.ts';
 import type { Case } from './cases.ts';
 import { dice } from './dice.ts';
@@ -80,6 +82,6 @@ export async function segmentCase(
   file: string,
 ): Promise<Made> {
   const folder = folderOf(output, one);
-  const images = [{ channel: null, path: join(folder, IMAGE_FILE) }];
-  return await segmentRemotely(client, { images, adapter, output: join(folder, file) });
+  const body = await bodyOf([{ channel: null, path: join(folder, IMAGE_FILE) }]);
+  return await segmentRemotely(client, { body, adapter, output: join(folder, file) });
 }

@@ -1,9 +1,8 @@
 import { unstable_startWorker } from 'wrangler';
 import { projectPath } from '../root.ts';
+import { fireCrons } from './crons.ts';
 
 /** The edge as a local program: workerd with its own D1 and R2 in PDORA_EDGE_STATE, its migrations applied. */
-
-const CRON_MS = 60_000;
 
 const variables = ['ADMIN_KEY', 'KEY_PEPPER', 'GRANT_SECRET', 'RUNNER_TOKEN', 'GPU_RUNNER_URLS'];
 const worker = await unstable_startWorker({
@@ -35,8 +34,9 @@ await worker.ready;
 const url = await worker.url;
 process.stdout.write(`listening on ${url.href}\n`);
 
-// Nothing fires crons on one's own machine; workerd takes them at this path.
-const cron = new URL('/cdn-cgi/handler/scheduled', url);
-setInterval(() => {
-  fetch(cron).catch((error: unknown) => process.stderr.write(`cron: ${String(error)}\n`));
-}, CRON_MS);
+fireCrons((cron) => {
+  // workerd takes them at this path.
+  const scheduled = new URL('/cdn-cgi/handler/scheduled', url);
+  scheduled.searchParams.set('cron', cron);
+  fetch(scheduled).catch((error: unknown) => process.stderr.write(`cron: ${String(error)}\n`));
+});

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -158,10 +158,20 @@ describe('pdora segment through the API', () => {
     expect(await readdir(folder)).toEqual(['a.nii.gz']);
   });
 
-  it('refuses more than the API takes in one body before sending any of it', async () => {
-    const { status, stderr } = await segment([await volume('huge.nii.gz', 95_000_001)], 'task');
+  it('refuses more than the API takes at all before sending any of it', async () => {
+    const huge = join(folder, 'huge.nii.gz');
+    await writeFile(huge, '');
+    await truncate(huge, 512_000_001);
+    const { status, stderr } = await segment([huge], 'task');
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^pdora: too_large: /);
+    expect(stderr).toMatch(/^pdora: too_large: [^\n]+\n$/);
+    expect(service.seen).toEqual([]);
+  });
+
+  it('takes a deadline that one call does not last for as wrong usage', async () => {
+    const { status, stderr } = await segment([await volume('a.nii.gz')], 'task', '--deadline', '601');
+    expect(status).toBe(2);
+    expect(stderr).toContain('--async');
     expect(service.seen).toEqual([]);
   });
 });

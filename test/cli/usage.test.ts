@@ -18,7 +18,7 @@ describe('the pdora command', () => {
   it('lists its commands with --help and exits 0', async () => {
     const { status, stdout } = await pdora(['--help']);
     expect(status).toBe(0);
-    for (const command of ['segment', 'adapter', 'base', 'tenant', 'key', 'audit', 'demo', 'phantom']) {
+    for (const command of ['segment', 'job', 'adapter', 'base', 'tenant', 'key', 'audit', 'demo', 'phantom']) {
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     }
   });
@@ -42,6 +42,11 @@ describe('the pdora command', () => {
     [['segment', 'a.nii.gz', '-o', 'out.nii.gz', '--adapter', 'x', '--base', 'b.safetensors']],
     [['segment', 'a.nii.gz', '-o', 'out.nii', '--adapter', 'x']],
     [['segment', 'a.nii.gz', '-o', 'out.nii.gz', '--adapter', 'Not A Name']],
+    [['segment', 'a.nii.gz', '-o', 'out.nii.gz', '--local', '--base', 'b.safetensors', '--async']],
+    [['job', 'list', '--limit', '0']],
+    [['job', 'show']],
+    [['job', 'result', 'id']],
+    [['job', 'result', 'id', '-o', 'out.nii']],
     [['adapter', 'show', 'Not A Name']],
     [['adapter', 'delete', 'name@alias']],
     [['adapter', 'alias', 'name', 'stable']],

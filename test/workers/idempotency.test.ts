@@ -69,9 +69,18 @@ describe('an asynchronous segmentation under a key', () => {
 
   test('that broke off is taken over under the id that it had', async () => {
     const { id } = await (await submit(world.key, 'adapter=tumour', { headers: KEY })).json<{ id: string }>();
+    const written = await env.DB.prepare('SELECT fingerprint FROM idempotency').first<{ fingerprint: string }>();
+    const soon = Date.now() + 60_000;
     await env.DB.batch([
       env.DB.prepare('DELETE FROM jobs'),
-      env.DB.prepare('UPDATE idempotency SET lease_until = ?').bind(Date.now() + 60_000),
+      env.DB.prepare('INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?)').bind(
+        'acme',
+        KEY['idempotency-key'],
+        written?.fingerprint ?? '',
+        id,
+        soon,
+        soon,
+      ),
     ]);
     const early = await submit(world.key, 'adapter=tumour', { headers: KEY });
     expect(await problem(early)).toMatchObject({ status: 409, code: 'conflict' });
@@ -79,6 +88,25 @@ describe('an asynchronous segmentation under a key', () => {
     const late = await submit(world.key, 'adapter=tumour', { headers: KEY });
     expect(await late.json()).toEqual({ id, status: 'queued' });
   });
+});
+
+test('what was erased is not made again under its id: its key is erased with it', async () => {
+  const first = await (await submit(world.key, 'adapter=tumour', { headers: KEY })).json<{ id: string }>();
+  const gone = () => edge('DELETE', `/v1/segmentations/${first.id}`, { key: world.key });
+  expect([(await gone()).status, (await gone()).status]).toEqual([202, 204]);
+  const again = await (await submit(world.key, 'adapter=tumour', { headers: KEY })).json<{ id: string }>();
+  expect(again).toMatchObject({ status: 'queued' });
+  expect(again.id).not.toBe(first.id);
+
+  const begin = async () => {
+    const json = { size: 3, sha256: 'a'.repeat(64) };
+    const call = { key: world.key, json, headers: { 'idempotency-key': 'an-upload' } };
+    return (await (await edge('POST', '/v1/uploads', call)).json<{ id: string }>()).id;
+  };
+  const upload = await begin();
+  expect(await begin()).toBe(upload);
+  expect((await edge('DELETE', `/v1/uploads/${upload}`, { key: world.key })).status).toBe(204);
+  expect(await begin()).not.toBe(upload);
 });
 
 test('a tenant is made once under a key', async () => {

@@ -133,6 +133,7 @@ describe('events', () => {
     const id = await submitted(world.key);
     const { reply } = await callEdge('GET', `/v1/segmentations/${id}/events`, { key: world.key });
     expect(reply.headers.get('content-type')).toContain('text/event-stream');
+    expect(reply.headers.get('cache-control')).toBe('no-store');
     const told = readEvents(reply);
     const delivered = deliver();
     await run.asked;

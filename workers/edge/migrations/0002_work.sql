@@ -111,6 +111,17 @@ CREATE TABLE idempotency (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+CREATE INDEX idempotency_by_resource ON idempotency (resource);
+
+-- What was erased is not made again under its id, where something late of the first may still be at work: its key is
+-- erased with it.
+CREATE TRIGGER jobs_take_their_key AFTER DELETE ON jobs BEGIN
+  DELETE FROM idempotency WHERE resource = OLD.id;
+END;
+
+CREATE TRIGGER uploads_take_their_key AFTER DELETE ON uploads BEGIN
+  DELETE FROM idempotency WHERE resource = OLD.id;
+END;
 
 -- How far housekeeping has come through the objects under a prefix; no row means that it begins anew.
 CREATE TABLE sweeps (

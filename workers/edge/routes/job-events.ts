@@ -37,9 +37,8 @@ export const jobEventRoutes = routes().openapi(events, async (c) => {
   // A key that is revoked while it watches sees nothing more.
   const look = async () => findJob(ports, await authenticate(ports, shown), id);
   const gone = new AbortController();
-  c.header('cache-control', 'no-store');
   c.header('x-accel-buffering', 'no');
-  return streamSSE(c, async (stream) => {
+  const reply = streamSSE(c, async (stream) => {
     stream.onAbort(() => gone.abort());
     const limits = { until: ports.now() + WATCH_MS, signal: gone.signal };
     let number = 0;
@@ -54,4 +53,7 @@ export const jobEventRoutes = routes().openapi(events, async (c) => {
       if (!(error instanceof ServiceError)) throw error;
     }
   });
+  // `streamSSE` says no-cache, under which it might be kept.
+  c.header('cache-control', 'no-store');
+  return reply;
 });

@@ -14,13 +14,13 @@ export function overStorage(used: number, wanted: number, allowed: number): Serv
 }
 
 export function overSegmentations(allowed: number): ServiceError {
-  return new ServiceError('quota_exceeded', `The tenant may have ${allowed} segmentations at once, and has them.`, {
+  return new ServiceError('quota_exceeded', `The tenant may have ${allowed} segmentations at once, and has as many.`, {
     retryAfterSeconds: SLOT_RETRY_SECONDS,
   });
 }
 
 export function overJobs(allowed: number): ServiceError {
-  return new ServiceError('quota_exceeded', `The tenant may have ${allowed} segmentations waiting, and has them.`, {
+  return new ServiceError('quota_exceeded', `The tenant may have ${allowed} segmentations waiting, and has as many.`, {
     retryAfterSeconds: JOB_RETRY_SECONDS,
   });
 }
