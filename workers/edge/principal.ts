@@ -1,8 +1,8 @@
 import type { Scope } from '../../schemas/api.ts';
 import { ServiceError } from '../../schemas/errors.ts';
 import { NAME_PATTERN } from '../../schemas/names.ts';
-import type { AdapterName, Viewer } from './store/catalogue.ts';
 import type { Quota } from './store/quota-store.ts';
+import type { AdapterName, Viewer } from './store/words.ts';
 
 /** Who calls: the operator with the admin key, or a tenant with one of its keys. */
 export type Principal =

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { Page } from '../store/catalogue.ts';
+import type { Page } from '../store/words.ts';
 
 /** A cursor is the last item's place in the order, so that a list goes on where it was whatever came or went since. */
 function toCursor(place: string): string {

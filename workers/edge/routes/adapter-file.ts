@@ -8,7 +8,7 @@ import { binary, errors, routes } from '../http/openapi.ts';
 import { parseRange } from '../http/range.ts';
 import { ownVersion } from '../services/adapters/own-version.ts';
 import { readVersionRef, type VersionRef } from '../services/adapters/resolve.ts';
-import type { VersionRecord } from '../store/catalogue.ts';
+import type { VersionRecord } from '../store/version-store.ts';
 
 const file = { 'application/octet-stream': { schema: binary } };
 

@@ -6,7 +6,7 @@ import { withFile } from '../http/incoming-file.ts';
 import { errors, fileBody, routes } from '../http/openapi.ts';
 import { paged, pageOf } from '../http/paging.ts';
 import { uploadBase } from '../services/bases/upload.ts';
-import type { BaseRecord } from '../store/catalogue.ts';
+import type { BaseRecord } from '../store/base-store.ts';
 
 const tags = ['bases'];
 const common = ['invalid_request', 'unauthorized', 'forbidden', 'internal'] as const;

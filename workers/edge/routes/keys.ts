@@ -18,7 +18,7 @@ import { createKey } from '../services/keys/create.ts';
 import { listKeys } from '../services/keys/list.ts';
 import { revokeKey } from '../services/keys/revoke.ts';
 import { rotateKey } from '../services/keys/rotate.ts';
-import type { KeyRecord } from '../store/catalogue.ts';
+import type { KeyRecord } from '../store/key-store.ts';
 
 const tags = ['keys'];
 const common = ['invalid_request', 'unauthorized', 'forbidden', 'not_found', 'internal'] as const;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BASE_REF } from '../../../schemas/names.ts';
-import type { AdapterName } from '../store/catalogue.ts';
+import type { AdapterName } from '../store/words.ts';
 
 /** What belongs to a label map, for the document and for the reply. */
 

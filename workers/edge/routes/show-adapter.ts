@@ -1,5 +1,6 @@
 import type { ShownAdapter } from '../services/adapters/show.ts';
-import type { AdapterRecord, VersionRecord } from '../store/catalogue.ts';
+import type { AdapterRecord } from '../store/adapter-store.ts';
+import type { VersionRecord } from '../store/version-store.ts';
 
 export function showSummary({ tenant, name, description, latest, createdAt }: AdapterRecord) {
   return { adapter: `${tenant}/${name}`, description, latest, created_at: new Date(createdAt).toISOString() };

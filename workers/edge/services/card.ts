@@ -1,5 +1,5 @@
 import type { AdapterManifest, BaseManifest } from '../../../schemas/manifest.ts';
-import type { Card } from '../store/catalogue.ts';
+import type { Card } from '../store/words.ts';
 
 /** What of a manifest is kept beside the file and shown. */
 export function cardOf(manifest: AdapterManifest | BaseManifest): Card {

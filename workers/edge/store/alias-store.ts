@@ -1,5 +1,5 @@
 import type { AuditEntry } from './audit-store.ts';
-import type { VersionPlace } from './catalogue.ts';
+import type { VersionPlace } from './words.ts';
 
 export type AliasMove =
   | { readonly kind: 'moved' }

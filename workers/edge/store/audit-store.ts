@@ -1,6 +1,6 @@
 import type { AuditAction } from '../../../schemas/api-audit.ts';
 import type { ErrorCode } from '../../../schemas/errors.ts';
-import type { Page } from './catalogue.ts';
+import type { Page } from './words.ts';
 
 /** One line of the audit. It says who did what to which thing, and never holds a file's name or anything of an image. */
 export interface AuditEntry {

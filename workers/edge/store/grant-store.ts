@@ -1,5 +1,5 @@
 import type { AuditEntry } from './audit-store.ts';
-import type { Page } from './catalogue.ts';
+import type { Page } from './words.ts';
 
 /** Who may use a tenant's adapters beside it. A grantee is a tenant, there or not, or `*`. */
 export interface GrantStore {

@@ -2,8 +2,8 @@ import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { JobProblem, JobStatus } from '../../../schemas/api-jobs.ts';
 import type { JobMessage } from '../job-queue.ts';
 import type { AuditEntry } from './audit-store.ts';
-import type { AdapterName, Page, Viewer } from './catalogue.ts';
 import type { Quota } from './quota-store.ts';
+import type { AdapterName, Page, Viewer } from './words.ts';
 
 /** The adapter of a job as it was resolved when the job was taken in. */
 export interface JobAdapter extends AdapterName {

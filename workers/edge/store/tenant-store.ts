@@ -1,6 +1,6 @@
 import type { AuditEntry } from './audit-store.ts';
-import type { Page } from './catalogue.ts';
 import type { MultipartPlace } from './multipart-store.ts';
+import type { Page } from './words.ts';
 
 export interface TenantRecord {
   readonly id: string;

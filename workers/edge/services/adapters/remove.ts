@@ -1,7 +1,7 @@
 import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import { type Principal, unknownAdapter } from '../../principal.ts';
-import type { AdapterName } from '../../store/catalogue.ts';
+import type { AdapterName } from '../../store/words.ts';
 import { auditEntry } from '../audit/entry.ts';
 
 /**

@@ -2,7 +2,8 @@ import { ServiceError } from '../../../../schemas/errors.ts';
 import { type AdapterRef, parseRef } from '../../../../schemas/names.ts';
 import type { Ports } from '../../ports.ts';
 import { fullName, type Principal, unknownAdapter, viewerOf } from '../../principal.ts';
-import type { VersionRecord, Viewer } from '../../store/catalogue.ts';
+import type { VersionRecord } from '../../store/version-store.ts';
+import type { Viewer } from '../../store/words.ts';
 import { nudge } from './verify.ts';
 
 /** Reads a reference; throws `invalid_request` for what is none. */

@@ -1,6 +1,7 @@
 import type { Ports } from '../../ports.ts';
 import { fullName, type Principal, unknownAdapter, viewerOf } from '../../principal.ts';
-import type { AdapterRecord, VersionRecord } from '../../store/catalogue.ts';
+import type { AdapterRecord } from '../../store/adapter-store.ts';
+import type { VersionRecord } from '../../store/version-store.ts';
 import { resolveVersion, type VersionRef } from './resolve.ts';
 import { nudge } from './verify.ts';
 

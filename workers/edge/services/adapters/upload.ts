@@ -4,7 +4,7 @@ import { checkAdapterFile } from '../../../../schemas/rules.ts';
 import { discarded } from '../../body-stream.ts';
 import type { Ports } from '../../ports.ts';
 import { type Principal, unknownAdapter } from '../../principal.ts';
-import type { AdapterName } from '../../store/catalogue.ts';
+import type { AdapterName } from '../../store/words.ts';
 import { auditEntry } from '../audit/entry.ts';
 import { cardOf } from '../card.ts';
 import { releaseFile } from '../files/hold.ts';

@@ -1,7 +1,8 @@
 import { type FormatProblem, ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import { VERIFY_TIMEOUT_MS } from '../../runners/pool.ts';
-import type { VersionPlace, VersionRecord } from '../../store/catalogue.ts';
+import type { VersionRecord } from '../../store/version-store.ts';
+import type { VersionPlace } from '../../store/words.ts';
 import { auditEntry } from '../audit/entry.ts';
 import { grantFile } from '../files/grant.ts';
 

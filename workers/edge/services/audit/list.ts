@@ -2,7 +2,7 @@ import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
 import type { AuditRecord } from '../../store/audit-store.ts';
-import type { Page } from '../../store/catalogue.ts';
+import type { Page } from '../../store/words.ts';
 
 /**
  * The audit of the caller's tenant; the operator reads that of the tenant it names, or all. Another's is `not_found`,

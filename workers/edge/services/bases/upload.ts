@@ -2,7 +2,7 @@ import { ServiceError } from '../../../../schemas/errors.ts';
 import { checkBaseFile } from '../../../../schemas/rules.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
-import type { BaseRecord } from '../../store/catalogue.ts';
+import type { BaseRecord } from '../../store/base-store.ts';
 import { auditEntry } from '../audit/entry.ts';
 import { cardOf } from '../card.ts';
 import { grantFile } from '../files/grant.ts';

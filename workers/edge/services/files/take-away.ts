@@ -1,6 +1,6 @@
 import { FILE_GRACE_SECONDS } from '../../../../schemas/limits.ts';
 import type { Ports } from '../../ports.ts';
-import type { Age } from '../../store/catalogue.ts';
+import type { Age } from '../../store/file-store.ts';
 
 /** Takes those of these files out of the bucket now that nothing points at and nobody holds. */
 export async function takeAway(ports: Ports, digests: readonly string[]): Promise<void> {

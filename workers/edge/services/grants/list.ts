@@ -1,6 +1,6 @@
 import type { Ports } from '../../ports.ts';
 import { unknownAdapter } from '../../principal.ts';
-import type { AdapterName, Page } from '../../store/catalogue.ts';
+import type { AdapterName, Page } from '../../store/words.ts';
 
 /** Whom the owner let use the adapter, by name. */
 export async function listGrants(ports: Ports, { tenant, name }: AdapterName, page: Page<string>): Promise<string[]> {

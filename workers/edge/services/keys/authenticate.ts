@@ -2,7 +2,7 @@ import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
 import { hmacHex, sameSecret } from '../../secrets.ts';
-import type { FoundKey } from '../../store/catalogue.ts';
+import type { FoundKey } from '../../store/key-store.ts';
 
 /**
  * Whose key this is, asked of the database's primary every time, so that what is revoked stops at once. Throws

@@ -2,7 +2,7 @@ import type { Scope } from '../../../../schemas/api.ts';
 import { ServiceError } from '../../../../schemas/errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
-import type { KeyRecord } from '../../store/catalogue.ts';
+import type { KeyRecord } from '../../store/key-store.ts';
 import { auditEntry } from '../audit/entry.ts';
 import { issueKey, requireScopes } from './issue.ts';
 

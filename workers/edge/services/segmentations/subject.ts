@@ -4,8 +4,10 @@ import type { Ports } from '../../ports.ts';
 import { type Principal, unknownAdapter } from '../../principal.ts';
 import type { RunSubject, SegmentReply } from '../../runners/runner-client.ts';
 import { badReply } from '../../runners/runner-problems.ts';
-import type { BaseRecord, VersionRecord, Viewer } from '../../store/catalogue.ts';
+import type { BaseRecord } from '../../store/base-store.ts';
 import type { JobRecord } from '../../store/job-store.ts';
+import type { VersionRecord } from '../../store/version-store.ts';
+import type { Viewer } from '../../store/words.ts';
 import { resolveReady } from '../adapters/resolve.ts';
 import { grantFile } from '../files/grant.ts';
 

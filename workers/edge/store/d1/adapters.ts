@@ -1,4 +1,4 @@
-import type { AdapterRecord, AdapterStore, ModelRecord } from '../catalogue.ts';
+import type { AdapterRecord, AdapterStore, ModelRecord } from '../adapter-store.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import type { Sharing } from './visible.ts';

@@ -1,5 +1,5 @@
 import { architectureSchema } from '../../../../schemas/architecture.ts';
-import type { BaseRecord, BaseStore } from '../catalogue.ts';
+import type { BaseRecord, BaseStore } from '../base-store.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import { parseCard } from './json.ts';

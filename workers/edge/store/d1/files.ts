@@ -1,4 +1,4 @@
-import type { FileStore } from '../catalogue.ts';
+import type { FileStore } from '../file-store.ts';
 import type { Database } from './database.ts';
 
 /**

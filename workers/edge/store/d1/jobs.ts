@@ -1,6 +1,6 @@
 import type { JobStatus } from '../../../../schemas/api-jobs.ts';
-import type { Viewer } from '../catalogue.ts';
 import type { JobQuota, JobStore } from '../job-store.ts';
+import type { Viewer } from '../words.ts';
 import { logged } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts';

@@ -7,7 +7,7 @@ import {
   labelsSchema,
   regionsSchema,
 } from '../../../../schemas/manifest-parts.ts';
-import type { Card } from '../catalogue.ts';
+import type { Card } from '../words.ts';
 
 /** What D1 keeps as JSON, read back. */
 

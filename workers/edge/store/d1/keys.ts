@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { scopeSchema } from '../../../../schemas/api.ts';
-import type { KeyRecord, KeyStore } from '../catalogue.ts';
+import type { KeyRecord, KeyStore } from '../key-store.ts';
 import type { Quota } from '../quota-store.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';

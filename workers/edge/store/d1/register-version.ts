@@ -1,5 +1,5 @@
 import type { VersionStatus } from '../../../../schemas/api.ts';
-import type { VersionStore } from '../catalogue.ts';
+import type { VersionStore } from '../version-store.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import { bytesFit, storedBytes, storesFile } from './usage.ts';

@@ -1,6 +1,7 @@
 import type { VersionStatus } from '../../../../schemas/api.ts';
 import type { Selector } from '../../../../schemas/names.ts';
-import type { AdapterName, VersionPlace, VersionRecord, VersionStore } from '../catalogue.ts';
+import type { VersionRecord, VersionStore } from '../version-store.ts';
+import type { AdapterName, VersionPlace } from '../words.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
 import { parseCard, problemsSchema } from './json.ts';

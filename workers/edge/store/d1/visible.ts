@@ -1,5 +1,5 @@
 import { EVERYONE } from '../../../../schemas/api-sharing.ts';
-import type { Viewer } from '../catalogue.ts';
+import type { Viewer } from '../words.ts';
 
 /** A piece of SQL and what it binds, in its order. */
 export interface Clause {
