@@ -11,7 +11,7 @@ const JOBS = 300;
 const SENT_AT_ONCE = 6;
 const KILL_EVERY_MS = 3_000;
 const CRON_EVERY_MS = 5_000;
-const DONE_WITHIN_MS = 480_000;
+const DONE_WITHIN_MS = 900_000;
 
 const TASKS = ['one', 'two', 'three'];
 const VOLUMES = 4;
@@ -127,7 +127,7 @@ test('300 jobs end succeeded with the right mask, once each, while runners die a
   // The faults were felt, or nothing was shown.
   expect(kills).toBeGreaterThan(5);
   expect(ended.some(({ attempt }) => attempt > 1)).toBe(true);
-}, 600_000);
+}, 1_000_000);
 
 test('with all runners dead jobs wait, and then succeed', async () => {
   await Promise.all(cluster.runners.map((runner) => runner.kill()));

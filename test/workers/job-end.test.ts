@@ -137,7 +137,7 @@ describe('events', () => {
     const told = readEvents(reply);
     const delivered = deliver();
     await run.asked;
-    await scheduler.wait(1_200);
+    await scheduler.wait(2_500);
     run.release();
     await delivered;
     const states = await told;

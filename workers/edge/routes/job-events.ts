@@ -9,8 +9,8 @@ import { authenticate } from '../services/keys/authenticate.ts';
 import { jobParam } from './jobs.ts';
 import { showJob } from './show-job.ts';
 
-/** A reply does not last for ever; a client that reads events connects again by itself. */
-const WATCH_MS = 10 * 60_000;
+/** Each look is two queries, and an invocation may ask D1 a thousand; who reads events connects again by itself. */
+const WATCH_MS = 5 * 60_000;
 
 const events = createRoute({
   method: 'get',

@@ -2,7 +2,7 @@ import type { Ports } from '../../ports.ts';
 import type { JobRecord } from '../../store/job-store.ts';
 import { hasEnded } from './rules.ts';
 
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 1_000;
 const PAUSE_MAX_MS = 5_000;
 
 /**
