@@ -7,7 +7,7 @@ import { useWorld } from './support/world.ts';
 
 const world = useWorld();
 const MOVES = 400;
-const TEST_MS = 60_000;
+const TEST_MS = 120_000;
 
 const TENANTS = ['acme', 'umbrella'];
 const PLACES = TENANTS.flatMap((tenant) => [`${tenant}/tumour`, `${tenant}/vessel`]);
