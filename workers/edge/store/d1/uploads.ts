@@ -32,7 +32,14 @@ export function uploadStore(db: Database): UploadStore {
               ON CONFLICT DO NOTHING`,
           )
           .bind(
-            ...[id, tenant, key, size, digest, multipart, createdAt, expiresAt],
+            id,
+            tenant,
+            key,
+            size,
+            digest,
+            multipart,
+            createdAt,
+            expiresAt,
             ...(room === null ? [] : [tenant, ...room.binds]),
           ),
         logged(db, entry),
