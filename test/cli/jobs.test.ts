@@ -43,6 +43,8 @@ const MADE = {
   'server-timing': 'infer;dur=2345.6',
 };
 
+const at = (part: string) => `https://edge.example/v1/uploads/u1/${part}?signature=s`;
+
 type Answer = (seen: Seen, reply: ServerResponse) => void;
 
 let folder: string;
@@ -254,7 +256,6 @@ describe('pdora segment with images too large for one request', () => {
     versions: [],
     aliases: {},
   };
-  const at = (part: string) => `https://edge.example/v1/uploads/u1/${part}?signature=s`;
   const begun = {
     id: 'u1',
     size: SIZE,

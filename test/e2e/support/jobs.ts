@@ -26,10 +26,8 @@ async function insist(call: () => Promise<Response>): Promise<Response> {
 /** Sends a volume to be segmented later, once, whatever breaks on the way; answers the job's id. */
 export async function submitJob(edge: Edge, key: string, adapter: string, volume: Uint8Array): Promise<string> {
   const headers = { prefer: 'respond-async', 'idempotency-key': randomUUID() };
-  const query = new URLSearchParams({ adapter });
-  const reply = await insist(() =>
-    edge.call('POST', `/v1/segmentations?${query.toString()}`, { key, body: volume, headers }),
-  );
+  const query = new URLSearchParams({ adapter }).toString();
+  const reply = await insist(() => edge.call('POST', `/v1/segmentations?${query}`, { key, body: volume, headers }));
   if (reply.status !== 202) throw new Error(`expected 202, found ${reply.status} ${await reply.text()}`);
   return jobCreatedSchema.parse(await reply.json()).id;
 }
