@@ -15,10 +15,11 @@ from monai.utils import set_determinism
 from tqdm import tqdm
 
 from pdora.attach import attach
-from pdora.config import Config, read_config
+from pdora.config import AttachOptions, Config, read_config
 from pdora.files import Adapter, Base, load_base, save_adapter, save_base
 from pdora.network import build_network, new_head
 from pdora.predict import dice, predict
+from pdora.ranks import Ranks
 from pdora.selftest import selftest_miss
 from pdora.train import train
 
@@ -65,7 +66,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> Base | Adapter:
     model = attach(
         new_head(load_base(config.base).model, config.task.classes),
         method=config.method.name,
-        rank=config.method.rank,
+        rank=config.method.ranks or Ranks(),
         targets=config.method.targets,
         train=config.method.train,
         **config.method.options,
@@ -99,8 +100,18 @@ def _provenance(config: Config, stored: Base | Adapter) -> dict[str, Any]:
     data = config.data
     return {
         "trainer": f"pdora {version('pdora')}, torch {torch.__version__.split('+')[0]}, monai {version('monai')}",
+        **({} if config.method is None else {"method": _method(config.method)}),
         "seed": config.seed,
         "steps": config.training.steps,
         "datasets": [{"name": data.source, "train": data.train, "validation": data.validation, "test": data.test}],
         "metrics": metrics,
     }
+
+
+def _method(method: AttachOptions) -> dict[str, Any]:
+    """As the config has it: what of it is resolved to numbers is in the targets."""
+    ranks = method.ranks
+    asked = (
+        {} if ranks is None else {"rank": ranks.rank, "rank_pattern": dict(ranks.patterns), "rank_energy": ranks.energy}
+    )
+    return {"name": method.name, **{k: v for k, v in asked.items() if v}, **method.options}
