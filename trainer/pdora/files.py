@@ -27,7 +27,10 @@ _VERSION = "1"
 
 @dataclass(frozen=True)
 class Base:
-    """A stored base: its digest, and its network with the stored weights widened to float32, in eval mode."""
+    """A stored base: its digest, and its network with the stored weights widened to float32, in eval mode.
+
+    `dtypes` are those of the stored parameters.
+    """
 
     path: Path
     digest: str
@@ -35,6 +38,7 @@ class Base:
     task: Task
     manifest: dict[str, Any]
     model: SwinUNETR
+    dtypes: Mapping[str, torch.dtype]
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,10 @@ def load_base(path: str | Path) -> Base:
     section = Section(dict(manifest), "manifest")
     task = read_task(section)
     architecture = Architecture.from_dict(manifest["architecture"])
-    model = _with_weights(build_network(architecture), load_file(path))
-    return Base(Path(path), base_digest(path), architecture, task, manifest, model)
+    tensors = load_file(path)
+    model = _with_weights(build_network(architecture), tensors)
+    dtypes = {name: tensor.dtype for name, tensor in tensors.items()}
+    return Base(Path(path), base_digest(path), architecture, task, manifest, model, dtypes)
 
 
 def save_adapter(

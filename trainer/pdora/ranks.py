@@ -68,7 +68,7 @@ def layer_ranks(weights: Mapping[str, torch.Tensor], ranks: Ranks, least: int) -
             cut.setdefault((half, asked), []).append(name)
         result[name] = min(asked, half)
     for (half, asked), names in sorted(cut.items()):
-        warnings.warn(f"rank {asked} cut to {half} (half of the smaller side) in {', '.join(names)}", stacklevel=3)
+        warnings.warn(f"rank {asked} cut to {half} (half of the smaller side) in {', '.join(names)}", stacklevel=4)
     return result
 
 
