@@ -104,6 +104,12 @@ def save_adapter(
     `base` is the stored base that training started from; `dtype` is how replaced parameters and differences are
     stored (low-rank tensors are always F32). The self-test comes from the stored numbers, fused into the stored base.
     """
+    tensors, targets, names = adapter_parts(model, dtype)
+    return write_adapter(tensors, targets, names, path, base=base, task=task, provenance=provenance)
+
+
+def adapter_parts(model: SwinUNETR, dtype: str) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]], list[str]]:
+    """The tensors, targets and replaced parameters that a network's adapter file has."""
     tensors: dict[str, torch.Tensor] = {}
     targets = []
     for parameter, method in attached(model):
@@ -114,7 +120,7 @@ def save_adapter(
     names = replaced(model)
     for name in names:
         tensors[f"{name}::full"] = as_stored(model.get_parameter(name), dtype, name)
-    return write_adapter(tensors, targets, names, path, base=base, task=task, provenance=provenance)
+    return tensors, targets, names
 
 
 def write_adapter(
