@@ -34,7 +34,7 @@ def attach(
     "decoder", or a part or pattern of parameter names. The methods "head", "decoder" and "full" put nothing on a
     weight: they train these parameters whole.
 
-    `options` go to the method (its `defaults` list them); `alpha` in place of `scale` makes it alpha / r, with
+    `options` go to the method (its `defaults()` lists them); `alpha` in place of `scale` makes it alpha / r, with
     `rslora` alpha / sqrt(r). The rank of a layer is at most half of its smaller side; a warning names the layers where
     that cuts it. Raises ValueError for an option that the method has not, and for a target or train name that matches
     nothing or is already taken.

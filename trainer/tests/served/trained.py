@@ -21,7 +21,7 @@ from pdora.predict import grid_logits
 from pdora.preprocess import load_images, normalise
 
 WINDOW = (32, 64, 32)
-STEPS = 4
+STEPS = 3
 
 
 @dataclass(frozen=True)
