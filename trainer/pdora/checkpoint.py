@@ -1,4 +1,4 @@
-"""MONAI's published SwinUNETR checkpoints, in the forms in which they are found."""
+"""SwinUNETR checkpoints of PyTorch, MONAI's published ones among them, in the forms in which they are found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monai.networks.nets import SwinUNETR
 
 from pdora.network import Architecture, build_network
 
-_WRAPPERS = ("state_dict", "model")
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "model.", "backbone.")
 _BUFFER = "relative_position_index"
 # What self-supervised pre-training adds to the transformer, and fine-tuning has no use for.
@@ -31,15 +31,21 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | Path, *, patch_merging: str, out_channels: int | None = None) -> Checkpoint:
-    """Read a `.pt` file, weights only: a state dict, bare or under `state_dict` or `model`, its names with or without
-    a wrapper's prefix.
+    """Read a `.pt` or `.pth` file, weights only: a state dict, bare or under `state_dict`, `model_state_dict` or
+    `model`, its names with or without a wrapper's prefix. Nothing else is unpickled; a file with more is refused.
 
     Nothing in a checkpoint says which patch merging it was trained with, hence no default: `legacy` for MONAI 0.9.0 to
     1.4, `fixed` from 1.5 on, `v2` for `mergingv2`. Feature size, channels, depths and heads are read from the shapes.
     A self-supervised file holds the transformer alone: it needs `out_channels`, and a warning says what is fresh.
     Raises ValueError for anything that is no SwinUNETR of patch size 2 and window 7.
     """
-    weights = _normalised(torch.load(path, map_location="cpu", weights_only=True), path)
+    return checkpoint_of(read_weights(path), path, patch_merging=patch_merging, out_channels=out_channels)
+
+
+def checkpoint_of(
+    weights: Mapping[str, torch.Tensor], path: str | Path, *, patch_merging: str, out_channels: int | None = None
+) -> Checkpoint:
+    """As `load_checkpoint`, of tensors that `read_weights` has read from `path`."""
     architecture = _architecture(weights, patch_merging, out_channels, path)
     model = build_network(architecture)
     parameters = dict(model.named_parameters())
@@ -61,8 +67,24 @@ def load_checkpoint(path: str | Path, *, patch_merging: str, out_channels: int |
             parameters[name].copy_(weights[name])
     if missing:
         groups = sorted({name.split(".")[0] for name in missing})
-        warnings.warn(f"{path} holds the transformer alone; freshly initialised: {', '.join(groups)}", stacklevel=2)
+        warnings.warn(f"{path} holds the transformer alone; freshly initialised: {', '.join(groups)}", stacklevel=3)
     return Checkpoint(model, architecture, missing)
+
+
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by MONAI's names, as they are stored. Raises ValueError for anything else in it."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:
+        # PyTorch's own message advises to switch this protection off.
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise ValueError(
+            f"{path}: refused: {f'it asks for {asked[1]}, ' if asked else ''}no archive of tensors alone; code and "
+            "other objects are never unpickled. Where it comes from, save torch.save(model.state_dict(), file)"
+        ) from error
+    return _normalised(content, path)
 
 
 def _normalised(content: Any, path: str | Path) -> dict[str, torch.Tensor]:

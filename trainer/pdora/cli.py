@@ -1,4 +1,4 @@
-"""`pdora-train base|adapter --config FILE`: train, store, and measure the stored file on the test cases."""
+"""Train a base or an adapter, store it, and measure the stored file on the test cases; or convert a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,36 +15,64 @@ from monai.utils import set_determinism
 from tqdm import tqdm
 
 from pdora.attach import attach
-from pdora.config import Config, read_config
+from pdora.config import AttachOptions, Config, read_config
+from pdora.convert import read_description, to_adapter, to_base
 from pdora.files import Adapter, Base, load_base, save_adapter, save_base
 from pdora.network import build_network, new_head
 from pdora.predict import dice, predict
+from pdora.ranks import Ranks
 from pdora.selftest import selftest_miss
 from pdora.train import train
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="pdora-train", description=__doc__)
-    parser.add_argument("kind", choices=("base", "adapter"))
-    parser.add_argument("--config", required=True, type=Path, help="YAML file")
-    parser.add_argument("--data", type=Path, help="folder of the cases, instead of data.folder")
-    parser.add_argument("--out", type=Path, help="file to write (default: NAME.safetensors)")
-    parser.add_argument(
-        "--resume", action="store_true", help="continue from OUT's checkpoint (.checkpoint.pt beside it)"
-    )
-    parser.add_argument("--threads", type=int, help="CPU threads")
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)
     try:
-        config = read_config(given.config, given.kind, given.data)
-        out = given.out or Path(f"{config.task.name}.safetensors")
-        stored = run(config, out, resume=given.resume)
+        if given.kind == "convert":
+            stored = _convert(given)
+        else:
+            config = read_config(given.config, given.kind, given.data)
+            stored = run(config, given.out or Path(f"{config.task.name}.safetensors"), resume=given.resume)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"pdora-train: {error}", file=sys.stderr)
         return 1
-    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB" + (f", {stored.digest}" if isinstance(stored, Base) else ""))
+    size = f"{stored.path}: {stored.path.stat().st_size / 1e6:.2f} MB"
+    print(size + (f", {stored.digest}" if isinstance(stored, Base) else ""))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pdora-train", description=__doc__)
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="base|adapter|convert")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--threads", type=int, help="CPU threads")
+    for kind in ("base", "adapter"):
+        one = kinds.add_parser(kind, parents=[common], help=f"train {kind} and measure it on the test cases")
+        one.add_argument("--config", required=True, type=Path, help="YAML file")
+        one.add_argument("--data", type=Path, help="folder of the cases, instead of data.folder")
+        one.add_argument("-o", "--out", type=Path, help="file to write (default: NAME.safetensors)")
+        one.add_argument(
+            "--resume", action="store_true", help="continue from OUT's checkpoint (.checkpoint.pt beside it)"
+        )
+    one = kinds.add_parser("convert", parents=[common], help="a .pt or .pth checkpoint to a base or an adapter")
+    one.add_argument("checkpoint", type=Path)
+    one.add_argument("--base", type=Path, help="the base it was fine-tuned from: writes an adapter, else a base")
+    one.add_argument("--config", type=Path, help="YAML file with labels, channels, window; needed for a base")
+    one.add_argument("-o", "--out", required=True, type=Path, help="file to write")
+    return parser
+
+
+def _convert(given: argparse.Namespace) -> Base | Adapter:
+    description = None if given.config is None else read_description(given.config)
+    if given.base is not None:
+        adapter, summary = to_adapter(given.checkpoint, given.base, description, given.out)
+        print(f"parameters: {summary}")
+        return adapter
+    if description is None:
+        raise ValueError("a base needs --config: a checkpoint does not say its labels, channels and window")
+    return to_base(given.checkpoint, description, given.out)
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> Base | Adapter:
@@ -65,7 +93,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> Base | Adapter:
     model = attach(
         new_head(load_base(config.base).model, config.task.classes),
         method=config.method.name,
-        rank=config.method.rank,
+        rank=config.method.ranks or Ranks(),
         targets=config.method.targets,
         train=config.method.train,
         **config.method.options,
@@ -99,8 +127,18 @@ def _provenance(config: Config, stored: Base | Adapter) -> dict[str, Any]:
     data = config.data
     return {
         "trainer": f"pdora {version('pdora')}, torch {torch.__version__.split('+')[0]}, monai {version('monai')}",
+        **({} if config.method is None else {"method": _method(config.method)}),
         "seed": config.seed,
         "steps": config.training.steps,
         "datasets": [{"name": data.source, "train": data.train, "validation": data.validation, "test": data.test}],
         "metrics": metrics,
     }
+
+
+def _method(method: AttachOptions) -> dict[str, Any]:
+    """As the config has it: what of it is resolved to numbers is in the targets."""
+    ranks = method.ranks
+    asked = (
+        {} if ranks is None else {"rank": ranks.rank, "rank_pattern": dict(ranks.patterns), "rank_energy": ranks.energy}
+    )
+    return {"name": method.name, **{k: v for k, v in asked.items() if v}, **method.options}

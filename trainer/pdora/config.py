@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pdora.attach import default_targets
 from pdora.checks import ConfigError, Section
 from pdora.files import DTYPES
-from pdora.methods import METHODS
+from pdora.methods import METHODS, WHOLE
 from pdora.network import Architecture
+from pdora.ranks import Ranks
 from pdora.task import Task, read_task
 
 
@@ -66,11 +69,13 @@ class Training:
 
 @dataclass(frozen=True)
 class AttachOptions:
+    """`options` are the method's own, as `attach` takes them; the whole of parameters has neither ranks nor targets."""
+
     name: str
-    rank: int
-    targets: list[str]
     train: list[str]
-    options: dict[str, Any]
+    ranks: Ranks | None = None
+    targets: list[str] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,22 +145,48 @@ def _architecture(section: Section, task: Task) -> Architecture:
 
 
 def _method(section: Section) -> AttachOptions:
-    name = section.choice("name", tuple(METHODS), "pdora")
-    options = {
-        "form": section.choice("form", ("factor", "additive"), "factor"),
-        "norm_axis": section.choice("norm_axis", ("in", "out"), "in"),
-    }
-    if options["form"] == "additive":
-        options["scale"] = section.get("scale", float, 1.0)
-    method = AttachOptions(
-        name=name,
-        rank=section.count("rank", 16),
-        targets=_names(section, "targets", ["qkv", "linear1", "linear2"]),
-        train=_names(section, "train", []),
-        options=options,
-    )
+    name = section.choice("name", (*METHODS, *WHOLE), "pdora")
+    ranks = targets = None
+    options: dict[str, Any] = {}
+    if name in METHODS:
+        targets = _names(section, "targets", list(default_targets(name)))
+        options = _options(section, METHODS[name].defaults())
+        if METHODS[name].low_rank:
+            ranks = _ranks(section)
+    method = AttachOptions(name, _names(section, "train", []), ranks, targets, options)
     section.done()
     return method
+
+
+def _options(section: Section, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a method has; of `scale` and `alpha` only what is given."""
+    options: dict[str, Any] = {}
+    if "form" in defaults:
+        options["form"] = section.choice("form", ("factor", "additive"), defaults["form"])
+    if "norm_axis" in defaults:
+        options["norm_axis"] = section.choice("norm_axis", ("in", "out"), defaults["norm_axis"])
+    if "detach_norm" in defaults:
+        options["detach_norm"] = section.get("detach_norm", bool, defaults["detach_norm"])
+    if "scale" not in defaults or options.get("form") == "factor":
+        return options
+    alpha = section.get("alpha", float, None)
+    if alpha is None:
+        options["scale"] = section.get("scale", float, defaults["scale"])
+    else:
+        options |= {"alpha": alpha, "rslora": section.get("rslora", bool, False)}
+    return options
+
+
+def _ranks(section: Section) -> Ranks:
+    patterns = section.get("rank_pattern", dict, {})
+    if not all(isinstance(key, str) and type(rank) is int for key, rank in patterns.items()):
+        raise ConfigError(f"{section.at('rank_pattern')}: expected a rank for each pattern, found {patterns!r}")
+    try:
+        return Ranks(section.count("rank", 16), patterns, section.get("rank_energy", (float, type(None)), None))
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(section.at(str(error))) from error
 
 
 def _data(section: Section, config_folder: Path, folder: str | Path | None, channels: int) -> Data:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,10 @@ _VERSION = "1"
 
 @dataclass(frozen=True)
 class Base:
-    """A stored base: its digest, and its network with the stored weights widened to float32, in eval mode."""
+    """A stored base: its digest, and its network with the stored weights widened to float32, in eval mode.
+
+    `dtypes` are those of the stored parameters.
+    """
 
     path: Path
     digest: str
@@ -35,6 +38,7 @@ class Base:
     task: Task
     manifest: dict[str, Any]
     model: SwinUNETR
+    dtypes: Mapping[str, torch.dtype]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def save_base(
     _check_channels(task, architecture)
     # Self-tests hold for the weights a reader gets, so the network is rebuilt from the rounded ones.
     parameters = dict(model.named_parameters())
-    tensors = {name: _stored(tensor, dtype, name) for name, tensor in parameters.items()}
+    tensors = {name: as_stored(tensor, dtype, name) for name, tensor in parameters.items()}
     stored = _with_weights(build_network(architecture), tensors)
     manifest = {
         **task.to_manifest(),
@@ -80,8 +84,10 @@ def load_base(path: str | Path) -> Base:
     section = Section(dict(manifest), "manifest")
     task = read_task(section)
     architecture = Architecture.from_dict(manifest["architecture"])
-    model = _with_weights(build_network(architecture), load_file(path))
-    return Base(Path(path), base_digest(path), architecture, task, manifest, model)
+    tensors = load_file(path)
+    model = _with_weights(build_network(architecture), tensors)
+    dtypes = {name: tensor.dtype for name, tensor in tensors.items()}
+    return Base(Path(path), base_digest(path), architecture, task, manifest, model, dtypes)
 
 
 def save_adapter(
@@ -95,25 +101,49 @@ def save_adapter(
 ) -> Adapter:
     """Write what `attach` put on the network and what was trained as a whole, and read it back.
 
-    `base` is the stored base that training started from; `dtype` is how replaced parameters are stored (low-rank
-    tensors are always F32). The self-test comes from the stored numbers, fused into the stored base.
+    `base` is the stored base that training started from; `dtype` is how replaced parameters and differences are
+    stored (low-rank tensors are always F32). The self-test comes from the stored numbers, fused into the stored base.
     """
-    _check_channels(task, base.architecture)
+    tensors, targets, names = adapter_parts(model, dtype)
+    return write_adapter(tensors, targets, names, path, base=base, task=task, provenance=provenance)
+
+
+def adapter_parts(model: SwinUNETR, dtype: str) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]], list[str]]:
+    """The tensors, targets and replaced parameters that a network's adapter file has."""
     tensors: dict[str, torch.Tensor] = {}
     targets = []
     for parameter, method in attached(model):
         targets.append({"parameter": parameter, "method": method.name, **method.entry()})
-        tensors |= {f"{parameter}::{role}": _stored(t, "F32", role) for role, t in method.tensors().items()}
+        for role, tensor in method.tensors().items():
+            stored = as_stored(tensor, dtype if role == "delta" else "F32", f"{parameter}::{role}")
+            tensors[f"{parameter}::{role}"] = stored
     names = replaced(model)
     for name in names:
-        tensors[f"{name}::full"] = _stored(model.get_parameter(name), dtype, name)
-    if tensors["out.conv.conv.bias::full"].numel() != task.classes:
-        raise ValueError(f"{task.classes} classes for a head of {tensors['out.conv.conv.bias::full'].numel()} channels")
-    manifest = {**task.to_manifest(), "base": base.digest, "targets": targets, "replaced": names}
+        tensors[f"{name}::full"] = as_stored(model.get_parameter(name), dtype, name)
+    return tensors, targets, names
+
+
+def write_adapter(
+    tensors: Mapping[str, torch.Tensor],
+    targets: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    path: str | Path,
+    *,
+    base: Base,
+    task: Task,
+    provenance: Mapping[str, Any] | None = None,
+) -> Adapter:
+    """Write an adapter of given tensors, targets and replaced parameters (`names`), and read it back."""
+    _check_channels(task, base.architecture)
+    head = tensors.get("out.conv.conv.bias::full")
+    classes = base.architecture.out_channels if head is None else head.numel()
+    if classes != task.classes:
+        raise ValueError(f"{task.classes} classes for a head of {classes} channels")
+    manifest = {**task.to_manifest(), "base": base.digest, "targets": list(targets), "replaced": list(names)}
     fused = _fused(base, manifest, tensors)
     manifest["selftest"] = make_selftest(fused, base.architecture.in_channels, task.inference["roi_size"])
     manifest["provenance"] = dict(provenance or {})
-    _write(path, "pdora-adapter", manifest, tensors)
+    _write(path, "pdora-adapter", manifest, dict(tensors))
     return load_adapter(path, base)
 
 
@@ -155,7 +185,8 @@ def _with_weights(model: SwinUNETR, weights: Mapping[str, torch.Tensor]) -> Swin
     return model.eval()
 
 
-def _stored(tensor: torch.Tensor, dtype: str, name: str) -> torch.Tensor:
+def as_stored(tensor: torch.Tensor, dtype: str, name: str) -> torch.Tensor:
+    """Rounded to a dtype of `DTYPES`, on the CPU. Raises ValueError for another, and where that is not finite."""
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
     rounded = tensor.detach().cpu().to(DTYPES[dtype]).contiguous()

@@ -1,3 +1,6 @@
+import os
+import pickle
+
 import pytest
 import torch
 
@@ -21,6 +24,7 @@ def prefixed(prefix, weights):
 
 FORMS = {
     "bundle": lambda weights: weights,
+    "under model_state_dict": lambda weights: {"model_state_dict": weights, "epoch": 3},
     "under model": lambda weights: {"model": weights},
     "published": lambda weights: {"epoch": 3, "best_acc": 0.9, "state_dict": weights},
     "data parallel": lambda weights: {"state_dict": prefixed("module.", weights)},
@@ -87,11 +91,56 @@ def test_what_is_no_swinunetr_is_refused(tmp_path, original, change, message):
         load_checkpoint(saved(tmp_path, weights), patch_merging="fixed")
 
 
-def test_nothing_is_unpickled_but_weights(tmp_path):
+class Malicious:
+    """Writes a file where it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.mark}",)
+
+
+def as_zip(path, content):
+    torch.save(content, path)
+
+
+def as_legacy(path, content):
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+
+
+def as_bare_pickle(path, content):
+    path.write_bytes(pickle.dumps(content, protocol=2))
+
+
+@pytest.mark.parametrize("write", [as_zip, as_legacy, as_bare_pickle])
+@pytest.mark.parametrize("place", [lambda evil: evil, lambda evil: {"state_dict": {"a": evil}}], ids=["bare", "nested"])
+def test_code_in_an_archive_is_refused_and_never_run(tmp_path, write, place):
+    path, mark = tmp_path / "model.pth", tmp_path / "mark"
+    write(path, place(Malicious(mark)))
+    with pytest.raises(ValueError, match=r"refused: it asks for (posix|os)\.system, .*never unpickled") as refused:
+        load_checkpoint(path, patch_merging="fixed")
+    assert not mark.exists()
+    # PyTorch's own message would have the reader run it.
+    assert "weights_only=False" not in str(refused.value)
+    # The archive does run where it is not refused.
+    if write is as_bare_pickle:
+        pickle.loads(path.read_bytes())
+        assert mark.exists()
+
+
+def test_modules_programs_and_noise_are_refused(tmp_path, original):
     path = tmp_path / "model.pt"
     torch.save({"state_dict": torch.nn.Linear(1, 1)}, path)
-    with pytest.raises(Exception, match=r"[Ww]eights only"):
+    with pytest.raises(ValueError, match=r"asks for torch\.nn\.modules\.linear\.Linear"):
         load_checkpoint(path, patch_merging="fixed")
+    torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), path)
+    with pytest.raises(ValueError, match="refused"):
+        load_checkpoint(path, patch_merging="fixed")
+    for noise in (b"", b"PK\x03\x04 and no more", bytes(range(256))):
+        path.write_bytes(noise)
+        with pytest.raises(ValueError, match="refused"):
+            load_checkpoint(path, patch_merging="fixed")
 
 
 def test_another_head_than_asked_for_is_an_error(tmp_path, original):

@@ -5,6 +5,7 @@ import yaml
 
 from pdora.checks import ConfigError
 from pdora.config import read_config
+from pdora.ranks import Ranks
 
 
 def valid(cases: Path) -> dict:
@@ -103,6 +104,39 @@ def test_an_adapter_config_names_its_base_and_method(tmp_path, cases):
     values["method"]["form"] = "sum"
     with pytest.raises(ConfigError, match=r"method.form: expected one of factor, additive, found 'sum'"):
         read(tmp_path, values, "adapter")
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ({"name": "qlora"}, r"method.name: expected one of lora, .*, full, found 'qlora'"),
+        ({"name": "lora", "form": "factor"}, "unknown key: method.form"),
+        ({"name": "map", "scale": 2.0}, "unknown key: method.scale"),
+        ({"name": "pdora", "form": "factor", "scale": 2.0}, "unknown key: method.scale"),
+        ({"name": "bora", "norm_axis": "in"}, "unknown key: method.norm_axis"),
+        ({"name": "lora", "alpha": 8, "scale": 2.0}, "unknown key: method.scale"),
+        ({"name": "lora", "rslora": True}, "unknown key: method.rslora"),
+        ({"name": "delta", "rank": 4}, "unknown key: method.rank"),
+        ({"name": "head", "targets": ["qkv"]}, "unknown key: method.targets"),
+        ({"name": "lora", "rank_energy": 2}, "method.rank_energy: expected more than 0"),
+        ({"name": "lora", "rank_pattern": {"qkv": "4"}}, "method.rank_pattern: expected a rank for each pattern"),
+        ({"name": "lora", "rank_pattern": {"[": 4}}, "method.rank_pattern: .* no regular expression"),
+    ],
+)
+def test_a_method_takes_only_what_it_uses(tmp_path, cases, method, message):
+    values = valid(cases)
+    del values["architecture"]
+    with pytest.raises(ConfigError, match=message):
+        read(tmp_path, values | {"base": "base.safetensors", "method": method}, "adapter")
+
+
+def test_ranks_of_a_config(tmp_path, cases):
+    values = valid(cases)
+    del values["architecture"]
+    values |= {"base": "b", "method": {"name": "pissa", "rank": 32, "rank_energy": 0.8, "rank_pattern": {"qkv": 4}}}
+    config = read(tmp_path, values, "adapter")
+    assert config.method.ranks == Ranks(32, {"qkv": 4}, 0.8)
+    assert config.method.options == {"scale": 1.0}
 
 
 def test_what_is_not_yaml_is_said(tmp_path):

@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pdora.methods.base import Method, principal_factors
-
-_NORMED_DIM = {"out": 1, "in": 0}
+from pdora.methods.base import Method, factors_from_zero, principal_factors, scaled, start_norms
 
 
 class PDoRA(Method):
@@ -18,6 +16,9 @@ class PDoRA(Method):
     Form `factor`: `V = B A`, with B and A starting at the principal factors B0 and A0. Form `additive`:
     `V = B0 A0 + s B A`, with B A starting at 0. In both the magnitude starts at the norm of B0 A0, so that W' = W0.
     `norm_axis` "in" has one magnitude a column (length in), "out" one a row (length out).
+
+    Both forms are readings of the abstract (Zhu et al. 2025, Scientific Reports, doi:10.1038/s41598-025-11632-4) and of
+    the names in the published code; the paper's own equations could not be read.
     """
 
     name = "pdora"
@@ -29,23 +30,17 @@ class PDoRA(Method):
         super().__init__()
         if form not in ("factor", "additive"):
             raise ValueError(f"form: expected factor or additive, found {form!r}")
-        if norm_axis not in _NORMED_DIM:
-            raise ValueError(f"norm_axis: expected in or out, found {norm_axis!r}")
         if form == "factor" and scale != 1:
             raise ValueError("scale: form factor has none")
         self.rank, self.form, self.norm_axis, self.scale = rank, form, norm_axis, scale
         up0, down0 = principal_factors(weight, rank)
         principal = up0.double() @ down0.double()
-        if form == "factor":
-            up, down = up0.clone(), down0.clone()
-        else:
-            down = torch.empty_like(down0)
-            nn.init.kaiming_uniform_(down, a=5**0.5)
-            up = torch.zeros_like(up0)
         device = weight.device
-        self.up = nn.Parameter(up.to(device))
-        self.down = nn.Parameter(down.to(device))
-        self.magnitude = nn.Parameter(principal.norm(dim=_NORMED_DIM[norm_axis]).float().to(device))
+        if form == "factor":
+            self.up, self.down = nn.Parameter(up0.clone().to(device)), nn.Parameter(down0.clone().to(device))
+        else:
+            self.up, self.down = factors_from_zero(weight, rank)
+        self.magnitude = nn.Parameter(start_norms(principal, norm_axis).to(device))
         self.register_buffer("up0", up0.to(device))
         self.register_buffer("down0", down0.to(device))
         residual = weight.detach().double().cpu() - principal
@@ -55,9 +50,7 @@ class PDoRA(Method):
         product = self.up @ self.down
         if self.form == "additive":
             product = self.up0 @ self.down0 + self.scale * product
-        direction = product / product.norm(dim=_NORMED_DIM[self.norm_axis], keepdim=True)
-        magnitude = self.magnitude if self.norm_axis == "in" else self.magnitude[:, None]
-        return self.residual + magnitude * direction
+        return self.residual + scaled(product, self.magnitude, self.norm_axis)
 
     def entry(self) -> dict[str, Any]:
         entry: dict[str, Any] = {"form": self.form, "norm_axis": self.norm_axis, "rank": self.rank}
