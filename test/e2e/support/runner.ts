@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { SECRETS } from './edge.ts';
 
 const READY_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 60_000;
 
 export interface RunnerProcess {
   readonly url: string;
