@@ -59,7 +59,7 @@ async function givenKeys(path: string, { name, labels, manifest }: Options): Pro
   const own = basename(resolve(path)).replace(/\.safetensors$/, '');
   const chosen = name ?? read['name'] ?? own;
   if (typeof chosen === 'string' && NAME_PATTERN.test(chosen)) return { ...given, name: chosen };
-  throw usage(`this is no adapter's name: ${String(chosen)}; give --name`);
+  throw usage(`this is no adapter's name: ${JSON.stringify(chosen)}; give --name`);
 }
 
 function countForms(changes: readonly Change[]): [string, number][] {

@@ -2,6 +2,7 @@ import type { Tensor } from '../../gpu-runner/adapter/compiled.ts';
 import {
   above,
   beside,
+  frobenius,
   type Matrix,
   matrix,
   product,
@@ -15,6 +16,11 @@ import { type Change, deltaOf, type Stored } from './change.ts';
 import { type PeftConfig, startsInBase } from './peft-config.ts';
 import type { PeftLayer, PeftTensors } from './peft-layers.ts';
 import { refused } from './refused.ts';
+
+/** How far from a projection of the base's weight PiSSA's factors are after training. */
+const PROJECTION = 0.2;
+/** Of the weight's norm: the least that the top ranks of a trained layer hold. */
+const PRINCIPAL_MIN = 0.1;
 
 export interface PeftSource extends PeftTensors {
   readonly config: PeftConfig;
@@ -30,11 +36,33 @@ export function peftChanges(source: PeftSource, base: ReadonlyMap<string, Tensor
         'not in the file: save with path_initial_model_for_weight_conversion, or give --initial FOLDER',
     );
   }
+  if (source.initial === null) refuseHiddenStart(source, base);
   const layers = [...source.layers.values()].map((layer) => layerChange(layer, source, base));
   const saved = [...source.saved].map(([parameter, full]) => savedChange(parameter, full, base));
   const twice = saved.find((change) => layers.some(({ parameter }) => parameter === change?.parameter));
   if (twice) throw refused(`${twice.parameter} is both adapted and saved as a whole`);
   return [...layers, ...saved.filter((change) => change !== null)];
+}
+
+/**
+ * PiSSA saved with `init_lora_weights` set to true by hand passes for LoRA, and fused into the base would count its
+ * principal part twice. Of such factors `P = s B A` is nearly a projection of W0, so that `<P, W0> = |P|^2`, and is a large
+ * part of it; no training from zero comes there in every layer.
+ */
+function refuseHiddenStart({ layers }: PeftSource, base: ReadonlyMap<string, Tensor>): void {
+  const hidden = [...layers.values()].every(({ module, up, down, scale }) => {
+    const weight = base.get(`${module}.weight`)?.data;
+    const part = product(up, down).data.map((value) => scale * value);
+    if (weight?.length !== part.length) return false;
+    const square = frobenius(part) ** 2;
+    const along = part.reduce((total, value, at) => total + value * (weight[at] ?? 0), 0) / square;
+    return Math.abs(along - 1) < PROJECTION && square > (PRINCIPAL_MIN * frobenius(weight)) ** 2;
+  });
+  if (!hidden || layers.size === 0) return;
+  throw refused(
+    "the factors are still the base's principal part, as PiSSA begins: give its start with --initial FOLDER, or convert it " +
+      'with path_initial_model_for_weight_conversion',
+  );
 }
 
 function layerChange(layer: PeftLayer, source: PeftSource, base: ReadonlyMap<string, Tensor>): Change {

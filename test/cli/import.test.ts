@@ -32,16 +32,14 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+function tensor(key: string, shape: number[], seed: number): FileTensor {
+  const length = shape.reduce((a, b) => a * b, 1);
+  return { name: `base_model.model.${key}`, dtype: 'F32', shape, data: randomNumbers(seed, length) };
+}
+
 /** A folder as PEFT saves it, LoRA of rank 2 on one layer and a head of three channels. */
 async function peftFolder(name: string, changes: Record<string, unknown> = {}): Promise<string> {
   await mkdir(path(name));
-  const tensor = (key: string, shape: number[], seed: number): FileTensor => {
-    const data = randomNumbers(
-      seed,
-      shape.reduce((a, b) => a * b, 1),
-    );
-    return { name: `base_model.model.${key}`, dtype: 'F32', shape, data };
-  };
   const tensors = [
     tensor(`${QKV}.lora_A.weight`, [2, 12], 1),
     tensor(`${QKV}.lora_B.weight`, [36, 2], 2),
@@ -91,7 +89,7 @@ describe('pdora adapter import', () => {
   it.each<[string, Record<string, unknown>, string[], number, RegExp]>([
     ['labels for a head of its own', {}, [], 2, /^pdora: usage: .*--labels FILE\.json with 3 labels/],
     ['a start for PiSSA', { init_lora_weights: 'pissa' }, ['--labels', 'labels.json'], 1, /--initial FOLDER/],
-    ['a name', {}, ['--labels', 'labels.json', '--name', 'Not A Name'], 2, /give --name/],
+    ['a name', {}, ['--labels', 'labels.json', '--name', 'Not A Name'], 2, /"Not A Name"; give --name/],
     ['a label a channel', {}, ['--labels', 'two.json'], 1, /^pdora: invalid_adapter: the imported adapter has/],
   ])('asks for %s in one line and writes nothing', async (what, changes, options, status, line) => {
     await writeFile(path('labels.json'), JSON.stringify(['background', 'left', 'right']));

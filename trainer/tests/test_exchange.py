@@ -172,6 +172,11 @@ def test_unconverted_pissa_and_a_conversion_that_lost_the_head_are_refused(tmp_p
     refused = pdora("adapter", "import", tmp_path / "trained", *into)
     assert refused.returncode == 1
     assert "path_initial_model_for_weight_conversion" in refused.stderr
+    model.peft_config["default"].init_lora_weights = True
+    model.save_pretrained(tmp_path / "disguised")
+    disguised = pdora("adapter", "import", tmp_path / "disguised", *into)
+    assert disguised.returncode == 1
+    assert "as PiSSA begins" in disguised.stderr
     model.save_pretrained(tmp_path / "converted", path_initial_model_for_weight_conversion=str(tmp_path / "initial"))
     lost = pdora("adapter", "import", tmp_path / "converted", *into)
     assert lost.returncode == 1

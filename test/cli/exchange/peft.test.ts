@@ -13,16 +13,53 @@ const HEAD = 'out.conv.conv';
 /** QKV is `[36, 12]`. */
 const [OUT, IN] = [36, 12];
 
-/** What PEFT 0.21.2 writes, with some keys changed. */
+/** What PEFT 0.21.2 writes. */
+const WRITTEN = {
+  alora_invocation_tokens: null,
+  alpha_pattern: {},
+  arrow_config: null,
+  auto_mapping: { base_model_class: 'SwinUNETR', parent_library: 'monai.networks.nets.swin_unetr' },
+  base_model_name_or_path: null,
+  bias: 'none',
+  corda_config: null,
+  ensure_weight_tying: false,
+  eva_config: null,
+  exclude_modules: null,
+  fan_in_fan_out: false,
+  inference_mode: true,
+  init_lora_weights: true,
+  kasa_config: null,
+  layer_replication: null,
+  layers_pattern: null,
+  layers_to_transform: null,
+  loftq_config: {},
+  lora_alpha: 8,
+  lora_bias: false,
+  lora_dropout: 0,
+  lora_ga_config: null,
+  megatron_config: null,
+  megatron_core: 'megatron.core',
+  modules_to_save: null,
+  monteclora_config: null,
+  peft_type: 'LORA',
+  peft_version: '0.21.2',
+  qalora_group_size: 16,
+  r: 4,
+  rank_pattern: {},
+  revision: null,
+  target_modules: ['qkv'],
+  target_parameters: null,
+  task_type: null,
+  trainable_token_indices: null,
+  use_bdlora: null,
+  use_dora: false,
+  use_qalora: false,
+  use_rslora: false,
+  velora_config: null,
+};
+
 function config(changes: Json = {}): Json {
-  return {
-    ...{ alora_invocation_tokens: null, alpha_pattern: {}, arrow_config: null, base_model_name_or_path: null },
-    ...{ auto_mapping: { base_model_class: 'SwinUNETR' }, bias: 'none', fan_in_fan_out: false, inference_mode: true },
-    ...{ init_lora_weights: true, layer_replication: null, loftq_config: {}, lora_alpha: 8, lora_bias: false },
-    ...{ lora_dropout: 0, megatron_core: 'megatron.core', modules_to_save: null, peft_type: 'LORA', r: 4 },
-    ...{ peft_version: '0.21.2', qalora_group_size: 16, rank_pattern: {}, target_modules: ['qkv'] },
-    ...{ target_parameters: null, use_dora: false, use_qalora: false, use_rslora: false, ...changes },
-  };
+  return { ...WRITTEN, ...changes };
 }
 
 function tensor(shape: readonly number[], seed: number): Tensor {
@@ -80,6 +117,10 @@ function expectWeight(
 const W0 = BASE.get(`${QKV}.weight`)?.data ?? new Float32Array(0);
 const w0 = (i: number, j: number) => W0[i * IN + j] ?? 0;
 
+function identity(side: number): Float32Array {
+  return Float32Array.from({ length: side ** 2 }, (_, i) => (i % (side + 1) === 0 ? 1 : 0));
+}
+
 describe('an adapter of PEFT', () => {
   it.each([
     ['alpha / r', {}, 2],
@@ -134,6 +175,17 @@ describe('an adapter of PEFT', () => {
   it('of a higher rank than the layer has becomes a dense difference', () => {
     const [change] = changesOf(config({ r: 16 }), linear(16));
     expect(change?.stored.kind).toBe('delta');
+  });
+
+  it('that is still the principal part of the base is PiSSA under another name', () => {
+    // All of the layer's twelve ranks: `B A = W0`.
+    const whole = {
+      [`base_model.model.${QKV}.lora_A.weight`]: { shape: [IN, IN], data: identity(IN) },
+      [`base_model.model.${QKV}.lora_B.weight`]: { shape: [OUT, IN], data: W0.map((value) => 1.05 * value) },
+    };
+    const settings = config({ r: IN, lora_alpha: IN });
+    expect(() => changesOf(settings, whole)).toThrow(/PiSSA/);
+    expect(changesOf(settings, whole, linear(IN))).toHaveLength(1);
   });
 
   it('takes modules_to_save whole, and leaves out what is still the base', () => {
