@@ -25,7 +25,7 @@ const PRINCIPAL_MIN = 0.1;
 export interface PeftSource extends PeftTensors {
   readonly config: PeftConfig;
   /** The factors before training, for a start that took them out of the base. */
-  readonly initial: PeftTensors | null;
+  readonly initial: Pick<PeftTensors, 'layers'> | null;
 }
 
 /** What a PEFT adapter changes of a base. Throws `not_importable` where it does not fit the base. */
@@ -97,7 +97,7 @@ interface Factors {
   readonly down: Matrix;
 }
 
-function startOf(layer: PeftLayer, initial: PeftTensors | null): Factors | null {
+function startOf(layer: PeftLayer, initial: PeftSource['initial']): Factors | null {
   if (initial === null) return null;
   const start = initial.layers.get(layer.module);
   const same =

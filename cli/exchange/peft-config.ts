@@ -22,9 +22,24 @@ export type PeftConfig = z.infer<typeof configSchema>;
  * training. `fan_in_fan_out` PEFT itself turns off on `nn.Linear`, and SwinUNETR has no other linear layers.
  */
 const WITHOUT_EFFECT = new Set([
-  ...['auto_mapping', 'base_model_name_or_path', 'revision', 'inference_mode', 'task_type', 'peft_version'],
-  ...['target_modules', 'exclude_modules', 'layers_to_transform', 'layers_pattern', 'lora_dropout', 'fan_in_fan_out'],
-  ...['eva_config', 'corda_config', 'lora_ga_config', 'loftq_config', 'megatron_core', 'qalora_group_size'],
+  'auto_mapping',
+  'base_model_name_or_path',
+  'revision',
+  'inference_mode',
+  'task_type',
+  'peft_version',
+  'target_modules',
+  'exclude_modules',
+  'layers_to_transform',
+  'layers_pattern',
+  'lora_dropout',
+  'fan_in_fan_out',
+  'eva_config',
+  'corda_config',
+  'lora_ga_config',
+  'loftq_config',
+  'megatron_core',
+  'qalora_group_size',
 ]);
 /** Starts after which the base is what it was: the factors' product is 0, or is trained from a random one. */
 const STARTS_BESIDE_BASE = new Set(['gaussian', 'eva', 'orthogonal', 'mica']);

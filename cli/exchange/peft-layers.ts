@@ -43,6 +43,11 @@ export function readPeftTensors(file: TensorFile, config: PeftConfig): PeftTenso
       throw refused(`tensor ${key} is neither a LoRA factor of a layer nor part of modules_to_save`);
     }
   }
+  return { layers: new Map([...modules].map(([module, parts]) => [module, layerOf(module, parts, config)])), saved };
+}
+
+/** A module of `modules_to_save` that the file does not hold would be the base's without a word. */
+export function refuseLostModules({ saved }: PeftTensors, config: PeftConfig): void {
   for (const wanted of config.modules_to_save ?? []) {
     if ([...saved.keys()].some((name) => belongsTo(name, wanted))) continue;
     throw refused(
@@ -50,7 +55,6 @@ export function readPeftTensors(file: TensorFile, config: PeftConfig): PeftTenso
         'save without path_initial_model_for_weight_conversion and give --initial FOLDER instead',
     );
   }
-  return { layers: new Map([...modules].map(([module, parts]) => [module, layerOf(module, parts, config)])), saved };
 }
 
 /** PEFT saves every module whose name ends with an entry. */

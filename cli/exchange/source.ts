@@ -7,7 +7,7 @@ import { checkInputFile } from '../files.ts';
 import type { Change } from './change.ts';
 import { peftChanges } from './peft-changes.ts';
 import { type PeftConfig, readPeftConfig } from './peft-config.ts';
-import { type PeftTensors, readPeftTensors } from './peft-layers.ts';
+import { type PeftTensors, readPeftTensors, refuseLostModules } from './peft-layers.ts';
 import { refused } from './refused.ts';
 import { readTensorFile } from './safetensors.ts';
 import { stateDictChanges } from './state-dict-changes.ts';
@@ -37,7 +37,8 @@ export async function readSource(path: string, initial: string | undefined): Pro
 
 async function readPeftFolder(folder: string, initialFolder: string | undefined): Promise<Source> {
   const { config, tensors } = await readPeft(folder);
-  const initial = initialFolder === undefined ? null : (await readPeft(initialFolder, true)).tensors;
+  refuseLostModules(tensors, config);
+  const initial = initialFolder === undefined ? null : (await readPeft(initialFolder)).tensors;
   const { peft_version, r, lora_alpha, use_rslora, use_dora, init_lora_weights, rank_pattern, alpha_pattern } = config;
   const told = { peft_version, r, lora_alpha, use_rslora, use_dora, init_lora_weights, rank_pattern, alpha_pattern };
   return {
@@ -46,15 +47,13 @@ async function readPeftFolder(folder: string, initialFolder: string | undefined)
   };
 }
 
-/** `factorsOnly`: of an adapter at its start nothing but the factors counts. */
-async function readPeft(folder: string, factorsOnly = false): Promise<{ config: PeftConfig; tensors: PeftTensors }> {
+async function readPeft(folder: string): Promise<{ config: PeftConfig; tensors: PeftTensors }> {
   const config = readPeftConfig(await readJson(join(folder, 'adapter_config.json')));
   const weights = join(folder, 'adapter_model.safetensors');
   if (!(await exists(weights))) {
     throw refused(`${folder} has no adapter_model.safetensors: save the adapter with safe_serialization=True`);
   }
-  const tensors = readPeftTensors(await readTensorFile(weights), config);
-  return { config, tensors: factorsOnly ? { ...tensors, saved: new Map() } : tensors };
+  return { config, tensors: readPeftTensors(await readTensorFile(weights), config) };
 }
 
 /** Reads JSON of the user's. Throws `usage` with the path where it is none. */

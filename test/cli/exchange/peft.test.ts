@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { peftChanges } from '../../../cli/exchange/peft-changes.ts';
 import { moduleScale, readPeftConfig } from '../../../cli/exchange/peft-config.ts';
-import { readPeftTensors } from '../../../cli/exchange/peft-layers.ts';
+import { readPeftTensors, refuseLostModules } from '../../../cli/exchange/peft-layers.ts';
 import type { Tensor } from '../../../gpu-runner/adapter/compiled.ts';
 import { hashedTensors, SMALL } from '../../support/network.ts';
 import { type Json, randomNumbers } from '../../support/safetensors-file.ts';
@@ -83,7 +83,9 @@ function changesOf(json: Json, tensors: Record<string, Tensor>, initial?: Record
   const read = readPeftConfig(json);
   const file = (named: Record<string, Tensor>) =>
     readPeftTensors({ tensors: new Map(Object.entries(named)), foreign: new Map(), metadata: {} }, read);
-  return peftChanges({ config: read, initial: initial === undefined ? null : file(initial), ...file(tensors) }, BASE);
+  const trained = file(tensors);
+  refuseLostModules(trained, read);
+  return peftChanges({ config: read, initial: initial === undefined ? null : file(initial), ...trained }, BASE);
 }
 
 function at(tensors: Record<string, Tensor>, name: string): Float32Array {
