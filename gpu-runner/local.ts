@@ -5,7 +5,7 @@ import { invalidFile } from './adapter/checked-file.ts';
 import type { CompiledAdapter } from './adapter/compiled.ts';
 import { readAdapter } from './adapter/read-adapter.ts';
 import { sha256Hex } from './adapter/sha256.ts';
-import { verifySelftest } from './adapter/verify-selftest.ts';
+import { type SelftestWindow, verifySelftest } from './adapter/verify-selftest.ts';
 import type { Image } from './inference/channels.ts';
 import { Segmenter, type Timings } from './inference/segment.ts';
 import { type Provider, SessionHost, type SessionLog } from './inference/session-host.ts';
@@ -47,6 +47,10 @@ export interface Engine {
   segment(request: EngineRequest): Promise<EngineResult>;
   /** Every rule of the format, the edge's and the runner's: what is wrong with an adapter for this base. */
   check(adapter: Uint8Array): Promise<readonly FormatProblem[]>;
+  /** An adapter that has passed every rule. Throws `invalid_adapter` with every problem. */
+  admit(adapter: Uint8Array): Promise<CompiledAdapter>;
+  /** One window through the network, `[in_channels, ...window]` to logits, whether or not a self-test passes. */
+  runWindow(request: Omit<SelftestWindow, 'base'>): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
@@ -67,7 +71,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     return await verifySelftest({ manifest, adapter }, base, (request) => host.runWindow(request));
   }
 
-  /** An adapter that has passed every rule. */
   async function admit(bytes: Uint8Array): Promise<CompiledAdapter> {
     const adapter = await readAdapter(bytes, `sha256:${await sha256Hex([bytes])}`, base);
     const problems = await selftest(adapter);
@@ -104,6 +107,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         throw error;
       }
     },
+    admit,
+    runWindow: async (request) => await host.runWindow({ ...request, base: base.digest }),
     close,
   };
 }

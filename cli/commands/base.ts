@@ -5,11 +5,13 @@ import { type ConnectionOptions, connect, withConnection } from '../connection.t
 import { bytes, print, printJson, table } from '../print.ts';
 import { pushFile } from '../push-file.ts';
 import { addBaseCheck } from './base-check.ts';
+import { addBaseExportOnnx } from './base-export-onnx.ts';
 
-/** `pdora base check|push|list`. */
+/** `pdora base check|export-onnx|push|list`. */
 export function addBase(program: Command): void {
   const base = program.command('base').description('base files, and the bases of a service');
   addBaseCheck(base);
+  addBaseExportOnnx(base);
 
   withConnection(
     base.command('push').description('upload a base, which a runner verifies (admin key)').argument('<file>'),

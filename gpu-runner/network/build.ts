@@ -4,7 +4,7 @@ import type { Vec3 } from '../volume/volume.ts';
 import { Convolutions } from './convolutions.ts';
 import { Graph, type Ref } from './graph.ts';
 import type { Value } from './onnx-proto.ts';
-import { Parameters } from './parameters.ts';
+import { type ParameterSource, Parameters } from './parameters.ts';
 import { type Tokens, Transformer } from './transformer.ts';
 
 export const IMAGE_INPUT = 'image';
@@ -38,7 +38,8 @@ export function buildNetwork(
   return { bytes, inputs: graph.inputs };
 }
 
-function swinUnetr(graph: Graph, parameters: Parameters, a: Architecture, image: Ref, window: Vec3): Ref {
+/** The nodes from `image` to the logits. */
+export function swinUnetr(graph: Graph, parameters: ParameterSource, a: Architecture, image: Ref, window: Vec3): Ref {
   const transformer = new Transformer(graph, parameters, a);
   const convolutions = new Convolutions(graph, parameters);
   const f = a.feature_size;

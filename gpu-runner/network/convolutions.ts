@@ -1,5 +1,5 @@
 import type { Graph, Ref } from './graph.ts';
-import type { Parameters } from './parameters.ts';
+import type { ParameterSource } from './parameters.ts';
 
 const EPSILON = 1e-5;
 const SLOPE = 0.01;
@@ -7,9 +7,9 @@ const SLOPE = 0.01;
 /** The convolutional half of SwinUNETR (`monai/networks/blocks/{unetr_block,dynunet_block}.py`). */
 export class Convolutions {
   readonly #graph: Graph;
-  readonly #parameters: Parameters;
+  readonly #parameters: ParameterSource;
 
-  constructor(graph: Graph, parameters: Parameters) {
+  constructor(graph: Graph, parameters: ParameterSource) {
     this.#graph = graph;
     this.#parameters = parameters;
   }

@@ -72,9 +72,22 @@ export class Graph {
     return this.constant(`fill.${value}.${length}`, [length], () => new Float32Array(length).fill(value));
   }
 
-  encode(name: string, result: Ref, outputName: string, dims: readonly Dimension[]): Uint8Array {
+  encode(
+    name: string,
+    result: Ref,
+    outputName: string,
+    dims: readonly Dimension[],
+    metadata: Readonly<Record<string, string>> = {},
+  ): Uint8Array {
     const output = { name: outputName, dims };
     const nodes = [...this.#nodes, { op: 'Identity', inputs: [result], output: outputName, attributes: {} }];
-    return encodeModel({ name, nodes, constants: [...this.#constants.values()], inputs: this.inputs, output });
+    return encodeModel({
+      name,
+      nodes,
+      constants: [...this.#constants.values()],
+      inputs: this.inputs,
+      output,
+      metadata,
+    });
   }
 }

@@ -12,6 +12,7 @@ const root = Root.fromJSON({
         producerName: single('string', 2),
         graph: single('GraphProto', 7),
         opsetImport: repeated('OperatorSetIdProto', 8),
+        metadataProps: repeated('StringStringEntryProto', 14),
       },
     },
     OperatorSetIdProto: { fields: { domain: single('string', 1), version: single('int64', 2) } },
@@ -107,6 +108,8 @@ export interface Model {
   readonly constants: readonly Constant[];
   readonly inputs: readonly Value[];
   readonly output: Value;
+  /** For people and programs that find the file alone. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** The ONNX file of a model whose inputs and output are float32. */
@@ -116,6 +119,7 @@ export function encodeModel(model: Model): Uint8Array {
       irVersion: IR_VERSION,
       producerName: 'pdora-serve',
       opsetImport: [{ domain: '', version: OPSET }],
+      metadataProps: Object.entries(model.metadata ?? {}).map(([key, value]) => ({ key, value })),
       graph: {
         name: model.name,
         node: model.nodes.map((node) => ({

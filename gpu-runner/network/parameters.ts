@@ -18,8 +18,16 @@ export function isParameterInput(kind: SessionKind, name: string): boolean {
   return kind === 'decoder' && isDecoderParameter(name);
 }
 
+/** Where a graph takes its parameters from, by MONAI's names and in the graph's layout. */
+export interface ParameterSource {
+  get(name: string): Ref;
+  has(name: string): boolean;
+  /** A linear weight `[in, out]` as the task uses it. */
+  fused(name: string): Ref;
+}
+
 /** Parameters by MONAI's names: constants in the base's weights file, or inputs where the kind of session says so. */
-export class Parameters {
+export class Parameters implements ParameterSource {
   readonly #graph: Graph;
   readonly #kind: SessionKind;
   readonly #file: string;

@@ -12,7 +12,7 @@ import {
 } from './attention-windows.ts';
 import type { Graph, Ref } from './graph.ts';
 import { mergingIndex } from './merging.ts';
-import type { Parameters } from './parameters.ts';
+import type { ParameterSource } from './parameters.ts';
 
 const EPSILON = 1e-5;
 
@@ -26,10 +26,10 @@ export interface Tokens {
 /** The Swin transformer on the patches of one window (`monai/networks/nets/swin_unetr.py`, `SwinTransformer`). */
 export class Transformer {
   readonly #graph: Graph;
-  readonly #parameters: Parameters;
+  readonly #parameters: ParameterSource;
   readonly #architecture: Architecture;
 
-  constructor(graph: Graph, parameters: Parameters, architecture: Architecture) {
+  constructor(graph: Graph, parameters: ParameterSource, architecture: Architecture) {
     this.#graph = graph;
     this.#parameters = parameters;
     this.#architecture = architecture;
