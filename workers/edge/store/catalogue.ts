@@ -7,7 +7,9 @@ import type { AliasStore } from './alias-store.ts';
 import type { AuditEntry, AuditStore } from './audit-store.ts';
 import type { GrantStore } from './grant-store.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
+import type { ImageStore } from './image-store.ts';
 import type { JobStore } from './job-store.ts';
+import type { LinkStore } from './link-store.ts';
 import type { Quota, QuotaStore } from './quota-store.ts';
 import type { SweepStore } from './sweep-store.ts';
 import type { TenantStore } from './tenant-store.ts';
@@ -21,6 +23,7 @@ import type { UploadStore } from './upload-store.ts';
 export interface Catalogue {
   readonly tenants: TenantStore;
   readonly keys: KeyStore;
+  readonly links: LinkStore;
   readonly adapters: AdapterStore;
   readonly versions: VersionStore;
   readonly aliases: AliasStore;
@@ -30,6 +33,7 @@ export interface Catalogue {
   readonly audit: AuditStore;
   readonly jobs: JobStore;
   readonly uploads: UploadStore;
+  readonly images: ImageStore;
   readonly idempotency: IdempotencyStore;
   readonly quotas: QuotaStore;
   readonly sweeps: SweepStore;
@@ -103,12 +107,20 @@ export interface ModelRecord {
   readonly base: string;
 }
 
+/** A model with what a caller needs to know of it. */
+export interface ModelCard extends AdapterName {
+  readonly version: number;
+  readonly card: Card;
+}
+
 export interface AdapterStore {
   list(viewer: Viewer, page: Page<AdapterName>): Promise<AdapterRecord[]>;
   find(viewer: Viewer, adapter: AdapterName): Promise<AdapterRecord | null>;
   aliases(viewer: Viewer, adapter: AdapterName): Promise<Record<string, number>>;
   /** The newest ready version of everything the viewer may use. */
   models(viewer: Viewer): Promise<ModelRecord[]>;
+  /** As `models`, with their cards. */
+  modelCards(viewer: Viewer): Promise<ModelCard[]>;
   /** Takes away every version and alias and answers the digests of their files; null while an alias points to one. */
   remove(tenant: string, name: string, entry: AuditEntry): Promise<string[] | null>;
 }

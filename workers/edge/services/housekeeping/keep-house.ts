@@ -1,6 +1,7 @@
 import type { Ports } from '../../ports.ts';
 import { collectFiles, dropHolds } from './files.ts';
-import { sweepInputs, sweepResults } from './objects.ts';
+import { expireImages } from './images.ts';
+import { sweepImages, sweepInputs, sweepResults } from './objects.ts';
 import { forgetIdempotency, forgetJobs } from './rows.ts';
 import { clearUploads, expireUploads } from './uploads.ts';
 
@@ -14,6 +15,8 @@ const CHORES: readonly ((ports: Ports) => Promise<void>)[] = [
   forgetJobs,
   expireUploads,
   clearUploads,
+  expireImages,
+  sweepImages,
   sweepInputs,
   sweepResults,
   forgetIdempotency,
