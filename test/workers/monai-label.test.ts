@@ -1,9 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SESSION_DEFAULT_SECONDS, SESSION_MAX_SECONDS } from '../../schemas/limits.ts';
-import { tinyAdapterManifest, writeAdapter } from '../support/safetensors-file.ts';
 import { ADMIN, edge } from './support/edge.ts';
-import { adapterFile, BASE_DIGEST, push, sha256 } from './support/files.ts';
+import { adapterFile, push, sha256 } from './support/files.ts';
 import { objects } from './support/jobs.ts';
 import { detailOf, makeLink, partsOf, send } from './support/monai-label.ts';
 import { LABEL_MAP, labelMap } from './support/runner-stub.ts';
@@ -28,7 +27,6 @@ const infer = (query: string, form = {}, model = MODEL) =>
 async function sentImage(): Promise<{ name: string | null; bytes: Uint8Array }> {
   const call = world.runner.calls.at(-1);
   if (call === undefined) throw new Error('the runner was not called');
-  expect(call.headers.get('content-length')).toBe(String(call.body.byteLength));
   const type = call.headers.get('content-type') ?? '';
   if (!type.startsWith('multipart/')) return { name: null, bytes: call.body };
   const form = await new Response(call.body, { headers: { 'content-type': type } }).formData();
@@ -255,9 +253,7 @@ describe('an inference', () => {
   });
 
   test('with an adapter of several channels is not offered, and says why', async () => {
-    const manifest = tinyAdapterManifest(BASE_DIGEST, { description: 'two' });
     await env.DB.prepare('UPDATE versions SET card = json_set(card, \'$.channels\', json(\'["T1","T2"]\'))').run();
-    expect(writeAdapter(manifest).byteLength).toBeGreaterThan(0);
     const { models } = await (await get('/info/')).json<{ models: Record<string, { type: string }> }>();
     expect(models['acme/tumour']?.type).toBe('others');
     expect((await detailOf(await infer('', sent))).status).toBe(422);

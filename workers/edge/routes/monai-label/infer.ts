@@ -6,10 +6,9 @@ import type { EdgeContext, EdgeEnv } from '../../http/context.ts';
 import { invalidRequest } from '../../http/errors.ts';
 import { binary } from '../../http/openapi.ts';
 import type { Form } from '../../services/monai-label/form.ts';
-import { infer } from '../../services/monai-label/infer.ts';
+import { type Inferred, infer } from '../../services/monai-label/infer.ts';
 import { resultParams } from '../../services/monai-label/result.ts';
-import { lengthOf, resultForm } from '../../services/monai-label/result-form.ts';
-import type { Segmented } from '../../services/segmentations/recorded.ts';
+import { resultForm } from '../../services/monai-label/result-form.ts';
 import { madeWith } from '../label-map.ts';
 import type { Door } from './door.ts';
 import { incomingForm } from './incoming.ts';
@@ -84,18 +83,20 @@ async function answer(c: EdgeContext, model: string, { image, session_id: sessio
   return output === 'image' ? file(done, headers, runId) : both(c, done, headers, runId);
 }
 
-function both(c: EdgeContext, done: Segmented, headers: Headers, runId: string): Response {
-  const { body, contentLength } = done.reply;
-  const map = { body, length: lengthOf(contentLength), filename: filenameOf(runId) };
-  const made = resultForm(c.get('ports'), resultParams(done), map);
+function both(c: EdgeContext, done: Inferred, headers: Headers, runId: string): Response {
+  const map = { body: done.reply.body, length: done.length, filename: filenameOf(runId) };
+  const made = resultForm(resultParams(done), map);
   headers.set('content-type', made.contentType);
   headers.set('content-length', String(made.length));
-  return new Response(made.body, { headers });
+  // On its way through a tenant's limits it is measured, and workerd pipes no measured stream into another.
+  const measured =
+    c.get('principal').kind === 'tenant' ? made.body : made.body.pipeThrough(new FixedLengthStream(made.length));
+  return new Response(measured, { headers });
 }
 
-function file({ reply }: Segmented, headers: Headers, runId: string): Response {
+function file({ reply, length }: Inferred, headers: Headers, runId: string): Response {
   headers.set('content-type', 'application/octet-stream');
-  headers.set('content-length', String(lengthOf(reply.contentLength)));
+  headers.set('content-length', String(length));
   headers.set('content-disposition', `attachment; filename="${filenameOf(runId)}"`);
   return new Response(reply.body, { headers });
 }

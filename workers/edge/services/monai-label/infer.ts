@@ -2,6 +2,7 @@ import { ServiceError } from '../../../../schemas/errors.ts';
 import { partHead } from '../../../../schemas/multipart.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
+import type { SegmentReply } from '../../runners/runner-client.ts';
 import type { ImageRecord } from '../../store/image-store.ts';
 import { forwardBody, forwardChunks } from '../segmentations/forwarded-body.ts';
 import { type Segmented, segmentRecorded } from '../segmentations/recorded.ts';
@@ -9,6 +10,11 @@ import type { Volumes } from '../segmentations/segment.ts';
 import type { Subject } from '../segmentations/subject.ts';
 import { findImage, findSession, openImage } from './find-image.ts';
 import type { Form, FormFile } from './form.ts';
+
+/** With the length of the label map, which every answer here says. */
+export interface Inferred extends Segmented {
+  readonly length: number;
+}
 
 export interface Inference {
   readonly runId: string;
@@ -27,12 +33,13 @@ export interface Inference {
  * Segments the image of a session, of the form or of the datastore: the first of them that the call names. Throws
  * `not_found` where that is gone, in place of going on with another.
  */
-export async function infer(ports: Ports, principal: Principal, call: Inference): Promise<Segmented> {
+export async function infer(ports: Ports, principal: Principal, call: Inference): Promise<Inferred> {
   const { runId, model, deadlineSeconds, signal, form } = call;
   try {
     const volumes = await sourceOf(ports, principal, call);
     const input = { runId, adapter: model, output: 'labels' as const, deadlineSeconds, volumes, signal };
-    return await segmentRecorded(ports, principal, input);
+    const done = await segmentRecorded(ports, principal, input);
+    return { ...done, length: await lengthOf(done.reply) };
   } catch (error) {
     await form.drain();
     throw error;
@@ -74,6 +81,14 @@ function ofForm(file: FormFile, subject: Subject): Volumes {
 async function* headed(head: Uint8Array, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield head;
   yield* chunks;
+}
+
+/** Throws `bad_runner_reply` where the runner told none. */
+async function lengthOf({ contentLength, body }: SegmentReply): Promise<number> {
+  const length = Number(contentLength ?? Number.NaN);
+  if (Number.isSafeInteger(length)) return length;
+  await body.cancel();
+  throw new ServiceError('bad_runner_reply', 'The runner told no length.');
 }
 
 function onlyChannel({ version, base }: Subject): string {

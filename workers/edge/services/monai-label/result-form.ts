@@ -1,6 +1,4 @@
-import { ServiceError } from '../../../../schemas/errors.ts';
 import { chunksOf } from '../../body-stream.ts';
-import type { Ports } from '../../ports.ts';
 
 export interface ResultForm {
   readonly body: ReadableStream<Uint8Array>;
@@ -15,15 +13,8 @@ interface LabelMap {
   readonly filename: string;
 }
 
-/** The length that a runner told. Throws `bad_runner_reply`. */
-export function lengthOf(contentLength: string | null): number {
-  const length = Number(contentLength ?? Number.NaN);
-  if (!Number.isSafeInteger(length)) throw new ServiceError('bad_runner_reply', 'The runner told no length.');
-  return length;
-}
-
 /** `params` and `image` as the `multipart/form-data` that MONAI Label answers, of known length and as it is read. */
-export function resultForm(ports: Ports, params: object, { body, length, filename }: LabelMap): ResultForm {
+export function resultForm(params: object, { body, length, filename }: LabelMap): ResultForm {
   const boundary = `pdora-${crypto.randomUUID()}`;
   const encoder = new TextEncoder();
   const head = encoder.encode(
@@ -41,20 +32,29 @@ export function resultForm(ports: Ports, params: object, { body, length, filenam
     ].join('\r\n'),
   );
   const end = encoder.encode(`\r\n--${boundary}--\r\n`);
-  const total = head.byteLength + length + end.byteLength;
-  const { readable, writable } = new FixedLengthStream(total);
-  const write = async (): Promise<void> => {
-    const writer = writable.getWriter();
-    try {
-      await writer.write(head);
-      for await (const chunk of chunksOf(body)) await writer.write(chunk);
-      await writer.write(end);
-      await writer.close();
-    } catch (error) {
-      await writer.abort(error).catch(() => {});
-      await body.cancel(error).catch(() => {});
-    }
+  const chunks = partsOf(head, body, end);
+  const made = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { value, done } = await chunks.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => body.cancel(reason),
+  });
+  return {
+    body: made,
+    contentType: `multipart/form-data; boundary=${boundary}`,
+    length: head.byteLength + length + end.byteLength,
   };
-  ports.later(write());
-  return { body: readable, contentType: `multipart/form-data; boundary=${boundary}`, length: total };
+}
+
+async function* partsOf(
+  head: Uint8Array,
+  body: ReadableStream<Uint8Array>,
+  end: Uint8Array,
+): AsyncGenerator<Uint8Array, undefined> {
+  yield head;
+  // What is queued on its way out must not be overwritten by the next.
+  for await (const chunk of chunksOf(body)) yield chunk.slice();
+  yield end;
 }
