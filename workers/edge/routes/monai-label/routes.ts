@@ -11,6 +11,15 @@ import { addInfo } from './info.ts';
 import { detailReply } from './replies.ts';
 import { addSession } from './session.ts';
 
+/**
+ * Once it has logged in, MONAI Label's Python client promises with every call the body of an earlier one. Who waits for
+ * it waits for ever.
+ */
+const unheard = createMiddleware<EdgeEnv>(async (c, next) => {
+  if (c.req.method === 'GET' || c.req.method === 'DELETE') await c.req.raw.body?.cancel();
+  await next();
+});
+
 /** What a link's path holds must go no further, and what comes through it is a patient's. */
 const discreet = createMiddleware<EdgeEnv>(async (c, next) => {
   await next();
@@ -24,7 +33,7 @@ const discreet = createMiddleware<EdgeEnv>(async (c, next) => {
  */
 const monaiLabel = routes();
 monaiLabel.onError(detailReply);
-monaiLabel.use('/monailabel/*', discreet);
+monaiLabel.use('/monailabel/*', discreet, unheard);
 addAuth(monaiLabel);
 for (const door of [keyDoor, linkDoor]) {
   addInfo(monaiLabel, door);
