@@ -236,15 +236,13 @@ describe('what jobs left', () => {
   });
 });
 
-describe('images that clients left', () => {
-  const leave = (id: string, expiresAt: number) =>
-    env.DB.prepare("INSERT INTO images VALUES (?, 'acme', NULL, '.nii.gz', 9, 9, 1, 1, 1, ?)")
-      .bind(id, expiresAt)
-      .run();
+const leaveImage = (id: string, expiresAt: number) =>
+  env.DB.prepare("INSERT INTO images VALUES (?, 'acme', NULL, '.nii.gz', 9, 9, 1, 1, 1, ?)").bind(id, expiresAt).run();
 
+describe('images that clients left', () => {
   test('go when they were not used for their time', async () => {
-    await leave('old', Date.now() + HOUR_MS);
-    await leave('used', Date.now() + DAY_MS);
+    await leaveImage('old', Date.now() + HOUR_MS);
+    await leaveImage('used', Date.now() + DAY_MS);
     for (const id of ['old', 'used']) await env.BLOBS.put(`images/${id}`, new Uint8Array(9));
     await housekeeping();
     expect(await keys('images/')).toHaveLength(2);

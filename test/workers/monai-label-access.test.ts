@@ -84,6 +84,9 @@ test('what stands behind a key stands behind a link too, but for the login', asy
   expect(byLink.toSorted()).toEqual(byKey.toSorted());
 });
 
+/** What the tenant `acme` left. */
+const imagesOfAcme = () => env.DB.prepare("SELECT * FROM images WHERE tenant = 'acme' ORDER BY id").all();
+
 async function onEach(check: (operation: Operation) => Promise<void>): Promise<void> {
   const closed = (await operations()).filter((operation) => operation.closed);
   expect(closed.length).toBeGreaterThan(15);
@@ -132,8 +135,7 @@ describe('on every route that is not public', () => {
     const json = { name: 'theirs' };
     const made = await edge('POST', '/v1/tenants/umbrella/links', { key: world.other, json });
     const door = new URL((await made.json<{ url: string }>()).url).pathname.replace(/\/$/, '');
-    const theirs = () => env.DB.prepare("SELECT * FROM images WHERE tenant = 'acme' ORDER BY id").all();
-    const before = (await theirs()).results;
+    const before = (await imagesOfAcme()).results;
     for (const operation of await operations()) {
       if (!operation.closed || operation.path.endsWith('/valid')) continue;
       const reply = await call(operation, door, world.other);
@@ -143,7 +145,7 @@ describe('on every route that is not public', () => {
       if (reply.status === 200) expect(body).not.toMatch(/acme|tumour/);
       else expect({ ...operation, status: reply.status }).toEqual({ ...operation, status: 404 });
     }
-    expect((await theirs()).results).toEqual(before);
+    expect((await imagesOfAcme()).results).toEqual(before);
     expect(world.runner.calls).toEqual([]);
   });
 });
@@ -190,13 +192,13 @@ describe('a link', () => {
   });
 });
 
-describe('a login', () => {
-  const login = (username: string, password: string) =>
-    edge('POST', '/monailabel/auth/token', {
-      body: new URLSearchParams({ username, password, grant_type: 'password' }).toString(),
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    });
+const login = (username: string, password: string) =>
+  edge('POST', '/monailabel/auth/token', {
+    body: new URLSearchParams({ username, password, grant_type: 'password' }).toString(),
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  });
 
+describe('a login', () => {
   test('takes a tenant and its own key, and nothing else', async () => {
     expect((await login('acme', world.key)).status).toBe(200);
     for (const [user, password] of [

@@ -1,7 +1,7 @@
 import { detailSchema } from '../../../../schemas/api-monai-label.ts';
 import { problemDetails } from '../../../../schemas/errors.ts';
 import type { EdgeContext } from '../../http/context.ts';
-import { told } from '../../http/errors.ts';
+import { knownError } from '../../http/errors.ts';
 
 const content = { 'application/json': { schema: detailSchema } };
 
@@ -24,7 +24,7 @@ export const bodyRefusals = {
 
 /** As FastAPI tells an error; the statuses are those of the public API. */
 export function detailReply(error: Error, c: EdgeContext): Response {
-  const { status, headers, body } = problemDetails(told(error, c), c.get('requestId'));
+  const { status, headers, body } = problemDetails(knownError(error, c), c.get('requestId'));
   const type = { 'content-type': 'application/json' };
   return new Response(JSON.stringify({ detail: body.detail }), { status, headers: { ...headers, ...type } });
 }
