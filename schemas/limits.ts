@@ -58,6 +58,14 @@ export const IDEMPOTENCY_KEPT_SECONDS = 86_400;
 /** Between the last use of a file and its collection: longer than any run that may still fetch it. */
 export const FILE_GRACE_SECONDS = 3_600;
 
+/** What MONAI Label's clients leave here: a session, and an image of the datastore, from their last use. */
+export const SESSION_DEFAULT_SECONDS = 3_600;
+export const SESSION_MAX_SECONDS = 86_400;
+export const IMAGE_KEPT_SECONDS = 86_400;
+/** A link stands in a path, where it is easily passed on: it always ends. */
+export const LINK_DEFAULT_SECONDS = 30 * 86_400;
+export const LINK_MAX_SECONDS = 366 * 86_400;
+
 /** For how long a rotated key works beside the new one. */
 export const KEY_OVERLAP_DEFAULT_SECONDS = 86_400;
 export const KEY_OVERLAP_MAX_SECONDS = 30 * 86_400;

@@ -253,6 +253,30 @@ describe('what jobs left', () => {
   });
 });
 
+const leaveImage = (id: string, expiresAt: number) =>
+  env.DB.prepare("INSERT INTO images VALUES (?, 'acme', NULL, '.nii.gz', 9, 9, 1, 1, 1, ?)").bind(id, expiresAt).run();
+
+describe('images that clients left', () => {
+  test('go when they were not used for their time', async () => {
+    await leaveImage('old', Date.now() + HOUR_MS);
+    await leaveImage('used', Date.now() + DAY_MS);
+    for (const id of ['old', 'used']) await env.BLOBS.put(`images/${id}`, new Uint8Array(9));
+    await housekeeping();
+    expect(await keys('images/')).toHaveLength(2);
+    await later(HOUR_MS + 60_000);
+    expect(await keys('images/')).toEqual(['images/used']);
+    expect((await env.DB.prepare('SELECT id FROM images').all()).results).toEqual([{ id: 'used' }]);
+  });
+
+  test('that were never written down go once they can no longer be on their way', async () => {
+    await env.BLOBS.put('images/absent', new Uint8Array(9));
+    await housekeeping();
+    expect(await keys('images/')).toHaveLength(1);
+    await later(2 * HOUR_MS);
+    expect(await keys('images/')).toEqual([]);
+  });
+});
+
 test('a chore that fails keeps none of the others from being done', async () => {
   await leaveBehind(null);
   const ports = portsOf(env, createExecutionContext());

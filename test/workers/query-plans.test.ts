@@ -4,6 +4,7 @@ import { d1Catalogue } from '../../workers/edge/store/d1/catalogue.ts';
 import { ADMIN, cron, deliver, edge } from './support/edge.ts';
 import { adapterFile, push, sha256 } from './support/files.ts';
 import { submit, submitted } from './support/jobs.ts';
+import { makeLink, send } from './support/monai-label.ts';
 import { costly, planOf, statementsOf } from './support/statements.ts';
 import { useWorld } from './support/world.ts';
 
@@ -81,6 +82,28 @@ const WORK: Record<string, () => Promise<unknown>> = {
     await submit(world.key);
     await cron();
     await cron('17 * * * *');
+  },
+  "MONAI Label's clients": async () => {
+    for (const path of ['info/', 'datastore/']) await answered(200, 'GET', `/monailabel/${path}`);
+    const files = { files: { filename: 'a.nii', bytes: new Uint8Array(9) } };
+    for (const key of [world.key, ADMIN]) {
+      const kept = await send('PUT', '/monailabel/session/', { files }, { key });
+      const { session_id: id } = await kept.json<{ session_id: string }>();
+      await send('PUT', '/monailabel/datastore/?image=x', { files: { file: files.files } }, { key });
+      for (const query of [`session_id=${id}`, 'image=x']) {
+        const reply = await send(
+          'POST',
+          `/monailabel/infer/acme/tumour?${query}`,
+          { fields: { params: '{}' } },
+          { key },
+        );
+        expect(reply.status).toBe(200);
+      }
+      await edge('DELETE', `/monailabel/session/${id}`, { key });
+    }
+    const { id, door } = await makeLink(ADMIN);
+    expect((await edge('GET', `${door}/info/`)).status).toBe(200);
+    await edge('DELETE', `/v1/tenants/acme/links/${id}`, { key: ADMIN });
   },
   audit: async () => {
     await catalogue().audit.append(entry('x'));

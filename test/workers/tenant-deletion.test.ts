@@ -28,6 +28,7 @@ async function settle(tenant: string, key: string, other: string): Promise<void>
   const part = await upload.uploadPart(1, new Uint8Array(9));
   const whole = await env.BLOBS.createMultipartUpload(`uploads/${tenant}-whole`);
   await whole.complete([await whole.uploadPart(1, new Uint8Array(9))]);
+  await env.BLOBS.put(`images/${tenant}-image`, new Uint8Array(9));
   for (const object of [`inputs/${tenant}-job`, `results/${tenant}-job/1`, `results/${tenant}-job/2`]) {
     await env.BLOBS.put(object, new Uint8Array(9));
   }
@@ -45,6 +46,8 @@ async function settle(tenant: string, key: string, other: string): Promise<void>
       completedAt,
     );
   }
+  await run('INSERT INTO links VALUES (?, ?, ?, ?, 1, 9e15)', tenant, `${tenant}-link`, `hash of ${tenant}`, 'viewer');
+  await run("INSERT INTO images VALUES (?, ?, 'n', '.nii.gz', 9, 9, 1, 1, 1, 9e15)", `${tenant}-image`, tenant);
   await run('INSERT INTO upload_parts VALUES (?, 1, ?)', `${tenant}-open`, part.etag);
   await run(
     `INSERT INTO jobs (id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base, output,

@@ -18,7 +18,9 @@ import { internalBlobRoutes } from './routes/internal-blobs.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { linkRoutes } from './routes/links.ts';
 import { modelRoutes } from './routes/models.ts';
+import { monaiLabelRoutes } from './routes/monai-label/routes.ts';
 import { quotaRoutes } from './routes/quotas.ts';
 import { segmentationRoutes } from './routes/segmentations.ts';
 import { tenantRoutes } from './routes/tenants.ts';
@@ -39,6 +41,7 @@ for (const resource of [
   tenantRoutes,
   quotaRoutes,
   keyRoutes,
+  linkRoutes,
   baseRoutes,
   adapterRoutes,
   adapterFileRoutes,
@@ -51,6 +54,7 @@ for (const resource of [
   auditRoutes,
   uploadRoutes,
   internalBlobRoutes,
+  monaiLabelRoutes,
   docsRoutes,
 ]) {
   app.route('/', resource);

@@ -4,13 +4,15 @@ import { NAME_PATTERN } from '../../schemas/names.ts';
 import type { Quota } from './store/quota-store.ts';
 import type { AdapterName, Viewer } from './store/words.ts';
 
-/** Who calls: the operator with the admin key, or a tenant with one of its keys. */
+/** Who calls: the operator with the admin key, or a tenant with one of its keys or links. */
 export type Principal =
   | { readonly kind: 'operator' }
   | {
       readonly kind: 'tenant';
       readonly tenant: string;
+      /** Of the key, or of the link. */
       readonly keyId: string;
+      readonly by?: 'link';
       readonly scopes: readonly Scope[];
       readonly quota: Quota;
     };
@@ -22,7 +24,7 @@ export function hasScope(principal: Principal, scope: Scope): boolean {
 
 /** As the audit names who acts. */
 export function actorOf(principal: Principal): string {
-  return principal.kind === 'operator' ? 'operator' : `key:${principal.keyId}`;
+  return principal.kind === 'operator' ? 'operator' : `${principal.by ?? 'key'}:${principal.keyId}`;
 }
 
 /** Whose things the caller makes: its tenant's, or the operator's own (null). */

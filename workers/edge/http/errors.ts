@@ -4,12 +4,17 @@ import type { z } from 'zod';
 import { problemDetails, ServiceError } from '../../../schemas/errors.ts';
 import type { EdgeContext, EdgeEnv } from './context.ts';
 
-/** RFC 9457 for whatever was thrown; what is not ours to tell goes to the log. */
+/** RFC 9457 for whatever was thrown. */
 export function onError(error: Error, c: EdgeContext): Response {
+  return problemReply(knownError(error, c), c);
+}
+
+/** What a caller is told of whatever was thrown; what is not ours to tell goes to the log. */
+export function knownError(error: Error, c: EdgeContext): Error {
   const known = error instanceof HTTPException ? new ServiceError('invalid_request', error.message) : error;
   if (!(known instanceof ServiceError)) console.error(c.get('requestId'), error.stack ?? String(error));
   else if (known.cause instanceof Error) console.error(c.get('requestId'), known.cause.message);
-  return problemReply(known, c);
+  return known;
 }
 
 /** No such path, or a path that has other methods. */

@@ -19,6 +19,18 @@ CREATE TABLE keys (
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
+-- What stands in a path for a key, for clients that can show none: it may segment and nothing else, and always ends. As of
+-- keys, there is an HMAC of it here and nothing more.
+CREATE TABLE links (
+  tenant TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
 -- A file in R2, written here before it is put there. `unused_since` is when the last thing that pointed at it went, 0 while
 -- nothing ever did, NULL while something does; the triggers below keep it, whatever deletes a version. A grace time later
 -- the file may be taken away: `deleting` says by which turn and `deleting_at` since when, while that happens.

@@ -44,6 +44,25 @@ CREATE TRIGGER uploads_leave_remains AFTER DELETE ON uploads BEGIN
   INSERT INTO upload_remains (upload, multipart) VALUES (OLD.id, OLD.multipart);
 END;
 
+-- An image that a MONAI Label client left for later calls, under `images/<id>` until `kept_ms` after its last use. With a
+-- `name`, an HMAC of what the client calls it, it is one of the datastore; without, a session. The object holds `size`
+-- bytes of image and what the client's form had after them, `stored_bytes` together.
+CREATE TABLE images (
+  id TEXT PRIMARY KEY,
+  tenant TEXT REFERENCES tenants (id) ON DELETE CASCADE,
+  name TEXT,
+  extension TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL,
+  kept_ms INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX images_of_tenant ON images (tenant, name);
+CREATE INDEX images_by_expiry ON images (expires_at);
+
 -- The truth about an asynchronous segmentation. The adapter was resolved when it was taken in; `adapter` and `base` are
 -- digests, and a NULL adapter means the base alone. `lease` names the attempt under way until `lease_until`; while it is
 -- queued, `lease_until` is when a message for it is due again. `attempt` counts every attempt, so that none writes where

@@ -18,6 +18,7 @@ import { ownerOf } from '../principal.ts';
 import { fingerprintOf } from '../services/idempotency/fingerprint.ts';
 import { once } from '../services/idempotency/once.ts';
 import { createJob, findOwn } from '../services/jobs/create.ts';
+import { forwardBody } from '../services/segmentations/forwarded-body.ts';
 import { type Segmented, segmentRecorded } from '../services/segmentations/recorded.ts';
 import { labelMapHeaders, madeWith } from './label-map.ts';
 
@@ -125,9 +126,10 @@ async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuery
     adapter,
     output,
     deadlineSeconds: deadline,
-    body: c.req.raw.body,
-    contentLength: length,
-    contentType: forwardedType(c.req.header('content-type')),
+    volumes: () => ({
+      body: forwardBody(c.req.raw.body, length),
+      contentType: forwardedType(c.req.header('content-type')),
+    }),
     signal: c.req.raw.signal,
   });
   return new Response(done.reply.body, { headers: replyHeaders(done) });

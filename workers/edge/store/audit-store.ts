@@ -6,7 +6,7 @@ import type { Page } from './words.ts';
 export interface AuditEntry {
   /** Whose audit it stands in; null for what is the operator's alone. */
   readonly tenant: string | null;
-  /** `operator`, `service`, or `key:<id>`. */
+  /** `operator`, `service`, `key:<id>` or `link:<id>`. */
   readonly actor: string;
   readonly action: AuditAction;
   /** The thing in the API's own words, such as `clinic/hippocampus@3` or a key's id. */

@@ -5,8 +5,10 @@ import type { BaseStore } from './base-store.ts';
 import type { FileStore } from './file-store.ts';
 import type { GrantStore } from './grant-store.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
+import type { ImageStore } from './image-store.ts';
 import type { JobStore } from './job-store.ts';
 import type { KeyStore } from './key-store.ts';
+import type { LinkStore } from './link-store.ts';
 import type { QuotaStore } from './quota-store.ts';
 import type { SweepStore } from './sweep-store.ts';
 import type { TenantStore } from './tenant-store.ts';
@@ -21,6 +23,7 @@ import type { VersionStore } from './version-store.ts';
 export interface Catalogue {
   readonly tenants: TenantStore;
   readonly keys: KeyStore;
+  readonly links: LinkStore;
   readonly adapters: AdapterStore;
   readonly versions: VersionStore;
   readonly aliases: AliasStore;
@@ -30,6 +33,7 @@ export interface Catalogue {
   readonly audit: AuditStore;
   readonly jobs: JobStore;
   readonly uploads: UploadStore;
+  readonly images: ImageStore;
   readonly idempotency: IdempotencyStore;
   readonly quotas: QuotaStore;
   readonly sweeps: SweepStore;

@@ -10,8 +10,9 @@ export function r2ObjectStore(bucket: R2Bucket): ObjectStore {
       const options = sha256 === undefined ? {} : { sha256: hexOf(sha256) };
       await answered(isR2Fault, () => bucket.put(key, body, options));
     },
-    async open(key) {
-      const object = await answeredAgain(isR2Fault, () => bucket.get(key));
+    async open(key, length) {
+      const options = length === undefined ? {} : { range: { offset: 0, length } };
+      const object = await answeredAgain(isR2Fault, () => bucket.get(key, options));
       return object === null ? null : { body: object.body, size: object.size };
     },
     async remove(keys) {

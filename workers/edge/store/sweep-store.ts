@@ -10,6 +10,8 @@ export interface SweepStore {
   withoutInput(jobs: readonly string[]): Promise<Set<string>>;
   /** Those of these results that are not, or no longer, to be had: indices into the list. */
   withoutResult(places: readonly ResultPlace[], now: number): Promise<Set<number>>;
+  /** Those of these images that are not there. */
+  withoutImage(ids: readonly string[]): Promise<Set<string>>;
   /** Forgets jobs that ended before a time, and says how many. */
   forgetJobs(endedBefore: number, limit: number): Promise<number>;
   /** Forgets idempotency keys that ran out, and says how many. */

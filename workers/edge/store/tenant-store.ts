@@ -33,5 +33,6 @@ export interface Estate {
   /** Digests of files, which others may have too. */
   readonly files: readonly string[];
   readonly uploads: readonly MultipartPlace[];
+  readonly images: readonly string[];
   readonly jobs: readonly string[];
 }

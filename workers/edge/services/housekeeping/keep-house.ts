@@ -1,6 +1,7 @@
 import type { Ports } from '../../ports.ts';
 import { collectFiles, dropHolds } from './files.ts';
-import { sweepInputs, sweepResults } from './objects.ts';
+import { expireImages } from './images.ts';
+import { sweepImages, sweepInputs, sweepResults } from './objects.ts';
 import { forgetIdempotency, forgetJobs } from './rows.ts';
 import { clearUploads, expireUploads } from './uploads.ts';
 
@@ -13,6 +14,8 @@ const STAGING_KEPT_MS = 3_600_000;
 const CHORES: readonly ((ports: Ports) => Promise<void>)[] = [
   sweepInputs,
   sweepResults,
+  expireImages,
+  sweepImages,
   expireUploads,
   clearUploads,
   forgetJobs,

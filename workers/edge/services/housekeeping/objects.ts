@@ -1,14 +1,14 @@
 import type { Ports } from '../../ports.ts';
 
-/** A younger object may belong to a job, or to an attempt, that is only just being written down. */
+/** A younger object may belong to a job, an attempt or an image that is only just being written down. */
 const YOUNG_MS = 3_600_000;
 const PAGES = 50;
 
 /** Takes the inputs of jobs away that have ended or are not there. */
 export async function sweepInputs(ports: Ports): Promise<void> {
   await sweep(ports, 'inputs/', async (keys) => {
-    const needless = await ports.catalogue.sweeps.withoutInput(keys.map(jobOf));
-    return keys.filter((key) => needless.has(jobOf(key)));
+    const needless = await ports.catalogue.sweeps.withoutInput(keys.map(idOf));
+    return keys.filter((key) => needless.has(idOf(key)));
   });
 }
 
@@ -24,7 +24,15 @@ export async function sweepResults(ports: Ports): Promise<void> {
   });
 }
 
-function jobOf(key: string): string {
+/** Takes away what is left of images that are gone. */
+export async function sweepImages(ports: Ports): Promise<void> {
+  await sweep(ports, 'images/', async (keys) => {
+    const needless = await ports.catalogue.sweeps.withoutImage(keys.map(idOf));
+    return keys.filter((key) => needless.has(idOf(key)));
+  });
+}
+
+function idOf(key: string): string {
   return key.split('/')[1] ?? '';
 }
 

@@ -13,10 +13,15 @@ export interface ForwardedBody {
 /** Passes a body of known length on at the speed of the slower side, without holding it. */
 export function forwardBody(body: ReadableStream<Uint8Array> | null, length: number): ForwardedBody {
   if (body === null) return { stream: null, brokeOff: () => false, drain: async () => {} };
+  return forwardChunks(chunksOf(body), length);
+}
+
+/** As `forwardBody`, of a body that is read in chunks already. */
+export function forwardChunks(chunks: AsyncIterable<Uint8Array>, length: number): ForwardedBody {
   const { readable, writable } = new FixedLengthStream(length);
   const writer = writable.getWriter();
   let broken = false;
-  const passed = pass(body, writer).catch((error: unknown) => {
+  const passed = pass(chunks, writer).catch((error: unknown) => {
     broken = true;
     return writer.abort(error).catch(() => {});
   });
@@ -31,9 +36,9 @@ export function forwardBody(body: ReadableStream<Uint8Array> | null, length: num
 }
 
 /** Goes on reading when the other side does not, which a pipe between the two would not. */
-async function pass(body: ReadableStream<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+async function pass(chunks: AsyncIterable<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
   let listening = true;
-  for await (const chunk of chunksOf(body)) {
+  for await (const chunk of chunks) {
     if (!listening) continue;
     await writer.write(chunk).catch(() => {
       listening = false;

@@ -3,17 +3,22 @@ import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
 import type { SegmentReply } from '../../runners/runner-client.ts';
 import { aborted } from '../../runners/runner-problems.ts';
-import { forwardBody } from './forwarded-body.ts';
+import type { ForwardedBody } from './forwarded-body.ts';
 import { checkMadeWith, grantSubject, type Subject } from './subject.ts';
+
+/** What a runner is sent. */
+export interface Volumes {
+  readonly body: ForwardedBody;
+  readonly contentType: string;
+}
 
 export interface Segmentation {
   readonly runId: string;
   readonly adapter: string;
   readonly output: (typeof OUTPUTS)[number];
   readonly deadlineSeconds: number;
-  readonly body: ReadableStream<Uint8Array> | null;
-  readonly contentLength: number;
-  readonly contentType: string;
+  /** Opened once it is known what it is segmented with. */
+  volumes(subject: Subject): Volumes | Promise<Volumes>;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
 }
@@ -31,13 +36,12 @@ export async function segment(
     tenant: principal.kind === 'tenant' ? principal.tenant : (subject.version?.tenant ?? principal.kind),
     output: input.output,
     deadline: ports.now() + deadlineMs,
-    contentType: input.contentType,
     signal: AbortSignal.any([input.signal, AbortSignal.timeout(deadlineMs)]),
     ...(await grantSubject(ports, subject)),
   };
-  const body = forwardBody(input.body, input.contentLength);
+  const { body, contentType } = await input.volumes(subject);
   try {
-    const reply = await ports.runner.segment({ ...call, body: body.stream });
+    const reply = await ports.runner.segment({ ...call, contentType, body: body.stream });
     await checkMadeWith(reply, subject);
     return reply;
   } catch (error) {

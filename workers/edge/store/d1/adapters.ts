@@ -1,6 +1,8 @@
 import type { AdapterRecord, AdapterStore, ModelRecord } from '../adapter-store.ts';
+import type { Viewer } from '../words.ts';
 import { logged } from './audit.ts';
 import type { Database } from './database.ts';
+import { parseCard } from './json.ts';
 import type { Sharing } from './visible.ts';
 
 interface AdapterRow {
@@ -22,6 +24,14 @@ const WITH_SHOWN = `JOIN versions v
   ON v.tenant = a.tenant AND v.adapter = a.name AND v.version = coalesce(${NEWEST_READY}, ${NEWEST})`;
 
 export function adapterStore(db: Database, { mayUse, visibleAdapters }: Sharing): AdapterStore {
+  const modelsOf = (viewer: Viewer, more: string) => {
+    const visible = visibleAdapters(viewer);
+    const select = `SELECT a.tenant, a.name, v.digest, v.base${more} FROM (${visible.sql}) a
+      CROSS JOIN versions v ON v.tenant = a.tenant AND v.adapter = a.name AND v.version = ${NEWEST_READY}
+      ORDER BY a.tenant, a.name`;
+    return db.prepare(select).bind(...visible.binds);
+  };
+
   return {
     async list(viewer, { after, limit }) {
       const visible = visibleAdapters(viewer);
@@ -52,15 +62,14 @@ export function adapterStore(db: Database, { mayUse, visibleAdapters }: Sharing)
       return Object.fromEntries(results.map((row) => [row.alias, row.version]));
     },
     async models(viewer) {
-      const visible = visibleAdapters(viewer);
-      const select = `SELECT a.tenant, a.name, v.digest, v.base FROM (${visible.sql}) a
-        CROSS JOIN versions v ON v.tenant = a.tenant AND v.adapter = a.name AND v.version = ${NEWEST_READY}
-        ORDER BY a.tenant, a.name`;
-      const { results } = await db
-        .prepare(select)
-        .bind(...visible.binds)
-        .all<ModelRecord>();
+      const { results } = await modelsOf(viewer, '').all<ModelRecord>();
       return results;
+    },
+    async modelCards(viewer) {
+      const { results } = await modelsOf(viewer, ', v.version, v.card').all<
+        ModelRecord & { version: number; card: string }
+      >();
+      return results.map(({ tenant, name, version, card }) => ({ tenant, name, version, card: parseCard(card) }));
     },
     async remove(tenant, name, entry) {
       const unaliased = 'NOT EXISTS (SELECT 1 FROM aliases l WHERE l.tenant = ?1 AND l.adapter = ?2)';

@@ -8,8 +8,10 @@ import { databaseOf } from './database.ts';
 import { fileStore } from './files.ts';
 import { grantStore } from './grants.ts';
 import { idempotencyStore } from './idempotency.ts';
+import { imageStore } from './images.ts';
 import { jobStore } from './jobs.ts';
 import { keyStore } from './keys.ts';
+import { linkStore } from './links.ts';
 import { quotaStore } from './quotas.ts';
 import { sweepStore } from './sweeps.ts';
 import { tenantStore } from './tenants.ts';
@@ -29,6 +31,7 @@ export function d1Catalogue(d1: D1Database, { publicAdapters, quota }: Catalogue
   return {
     tenants: tenantStore(db),
     keys: keyStore(db, quota),
+    links: linkStore(db, quota),
     adapters: adapterStore(db, rule),
     versions: versionStore(db, rule),
     aliases: aliasStore(db),
@@ -39,6 +42,7 @@ export function d1Catalogue(d1: D1Database, { publicAdapters, quota }: Catalogue
     quotas: quotaStore(db, quota),
     jobs: jobStore(db),
     uploads: uploadStore(db),
+    images: imageStore(db),
     idempotency: idempotencyStore(db),
     sweeps: sweepStore(db),
   };

@@ -24,6 +24,13 @@ export function sweepStore(db: Database): SweepStore {
         .all<{ place: number }>();
       return new Set(results.map((row) => row.place));
     },
+    async withoutImage(ids) {
+      const { results } = await db
+        .prepare('SELECT value AS id FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM images m WHERE m.id = value)')
+        .bind(JSON.stringify(ids))
+        .all<{ id: string }>();
+      return new Set(results.map((row) => row.id));
+    },
     async forgetJobs(endedBefore, limit) {
       const { results } = await db
         .prepare('DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended_at <= ? LIMIT ?) RETURNING id')

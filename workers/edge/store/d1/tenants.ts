@@ -29,9 +29,10 @@ export function tenantStore(db: Database): TenantStore {
     },
     async remove(tenant, { nameHash, at, actor }) {
       const of = (sql: string) => db.prepare(sql).bind(tenant);
-      const [files, uploads, jobs, buried] = await db.batch<{ id: string; multipart: string }>([
+      const [files, uploads, images, jobs, buried] = await db.batch<{ id: string; multipart: string }>([
         of('SELECT DISTINCT digest AS id FROM versions WHERE tenant = ?1'),
         of('SELECT id, multipart FROM uploads WHERE tenant = ?1'),
+        of('SELECT id FROM images WHERE tenant = ?1'),
         of('SELECT id FROM jobs WHERE tenant = ?1'),
         db
           .prepare('INSERT INTO tombstones (name_hash, at, actor) SELECT ?, ?, ? FROM tenants WHERE id = ?')
@@ -39,7 +40,7 @@ export function tenantStore(db: Database): TenantStore {
         of('DELETE FROM aliases WHERE tenant = ?1'),
         of('DELETE FROM grants WHERE grantee = ?1'),
         of('DELETE FROM idempotency WHERE owner = ?1'),
-        // Keys, adapters, versions, grants given, quotas, uploads and jobs go with it.
+        // Keys, links, adapters, versions, grants given, quotas, uploads, images and jobs go with it.
         of('DELETE FROM tenants WHERE id = ?1'),
         // The audit may go only once its tenant has.
         of('DELETE FROM audit WHERE tenant = ?1'),
@@ -50,6 +51,7 @@ export function tenantStore(db: Database): TenantStore {
       return {
         files: (files?.results ?? []).map((row) => row.id),
         uploads: uploads?.results ?? [],
+        images: (images?.results ?? []).map((row) => row.id),
         jobs: (jobs?.results ?? []).map((row) => row.id),
       };
     },

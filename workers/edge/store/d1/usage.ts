@@ -8,7 +8,7 @@ import type { Clause } from './visible.ts';
 
 /**
  * Bytes stored: each file of its versions once; uploads until they expire, or longer for a job that reads them; inputs
- * of jobs that have not ended, unless they are uploads; results for as long as they are kept.
+ * of jobs that have not ended, unless they are uploads; results and images of sessions for as long as they are kept.
  */
 export function storedBytes(tenant: string, now: number): Clause {
   const open = "j.status IN ('queued', 'running')";
@@ -18,8 +18,9 @@ export function storedBytes(tenant: string, now: number): Clause {
       SELECT 1 FROM job_inputs i JOIN jobs j ON j.id = i.job WHERE i.upload = u.id AND ${open})))
     + (SELECT coalesce(sum(j.input_bytes), 0) FROM jobs j WHERE j.tenant = ${tenant} AND ${open}
       AND NOT EXISTS (SELECT 1 FROM job_inputs i WHERE i.job = j.id))
-    + (SELECT coalesce(sum(j.result_bytes), 0) FROM jobs j WHERE j.tenant = ${tenant} AND j.result_until > ?))`;
-  return { sql, binds: [now, now] };
+    + (SELECT coalesce(sum(j.result_bytes), 0) FROM jobs j WHERE j.tenant = ${tenant} AND j.result_until > ?)
+    + (SELECT coalesce(sum(m.stored_bytes), 0) FROM images m WHERE m.tenant = ${tenant} AND m.expires_at > ?))`;
+  return { sql, binds: [now, now, now] };
 }
 
 /** Asynchronous segmentations that have not ended. */
