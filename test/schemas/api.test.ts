@@ -27,12 +27,8 @@ describe('the bodies and queries of the API', () => {
     expect(keyCreateSchema.safeParse(body).success).toBe(true);
   });
 
-  it('default to labels and 90 seconds', () => {
-    expect(segmentationQuerySchema.parse({ adapter: 'liver' })).toEqual({
-      adapter: 'liver',
-      output: 'labels',
-      deadline: 90,
-    });
+  it('default to labels, and leave the deadline to the kind of call', () => {
+    expect(segmentationQuerySchema.parse({ adapter: 'liver' })).toEqual({ adapter: 'liver', output: 'labels' });
   });
 
   it.each([
