@@ -27,8 +27,8 @@ const BLOCK = 16;
  *
  * A random projection with one power step finds the range block by block (Halko, Martinsson and Tropp 2011, algorithm
  * 4.2; deflated as in randQB), and what is left of `a` is measured, not estimated, so that the answer keeps its promise
- * whatever the random numbers were. The SVD is of the found part alone: at 3072 x 768 and rank 32 that is one second
- * where a dense SVD takes half a minute.
+ * whatever the random numbers were. The SVD is of the found part alone: at 1536 x 384 and rank 32 that takes 0.3 s,
+ * where the dense SVD of ml-matrix takes 4.3 s and grows with the cube of the side.
  */
 export function lowRankFactors(a: Matrix, floor: number, most: number): Factors | null {
   const random = randomStream(1, 'low-rank');
