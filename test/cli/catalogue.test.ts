@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UPLOAD_PART_BYTES } from '../../schemas/limits.ts';
 import { json, pdora, problem, type Seen, type TestService, testService } from './run.ts';
+import { shownAdapter } from './shown-adapter.ts';
 
 /** Where the edge thinks it is need not be where it was reached. */
 const at = (step: string) => `https://edge.example/v1/uploads/u1/${step}?expires=9&signature=s`;
@@ -135,24 +136,7 @@ describe('pdora adapter at a service', () => {
   const file = Buffer.from('any bytes');
   const digest = `sha256:${createHash('sha256').update(file).digest('hex')}`;
   const created = { adapter: 'clinic/task', version: 2, digest, status: 'verifying' };
-  const shown = {
-    adapter: 'clinic/task',
-    description: '',
-    latest: 2,
-    created_at: CREATED,
-    channels: ['T1'],
-    activation: 'softmax',
-    labels: [{ value: 0, name: 'background' }],
-    inference: { roi_size: [64, 64, 64], overlap: 0.5, blend: 'gaussian' },
-    provenance: {},
-    licence: '',
-    intended_use: '',
-    version: 2,
-    digest,
-    base: `sha256:${'b'.repeat(64)}`,
-    versions: [],
-    aliases: {},
-  };
+  const shown = shownAdapter({ digest });
 
   async function push(...more: string[]) {
     const path = join(folder, 'task.safetensors');

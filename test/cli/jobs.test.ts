@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { json, type Outcome, pdora, problem, type Seen, start, type TestService, testService } from './run.ts';
+import { shownAdapter } from './shown-adapter.ts';
 
 const ADAPTER = `sha256:${'a'.repeat(64)}`;
 const BASE = `sha256:${'b'.repeat(64)}`;
@@ -236,26 +237,7 @@ describe('pdora segment --async', () => {
 describe('pdora segment with images too large for one request', () => {
   const SIZE = 95_000_001;
   const SUM = sha256(Buffer.alloc(SIZE));
-  const card = {
-    adapter: 'clinic/task',
-    description: '',
-    latest: 3,
-    created_at: NOON,
-    channels: ['T1'],
-    activation: 'softmax',
-    labels: [{ value: 0, name: 'background' }],
-    inference: { roi_size: [64, 64, 64], overlap: 0.5, blend: 'gaussian' },
-    provenance: {},
-    licence: '',
-    intended_use: '',
-    version: 3,
-    digest: ADAPTER,
-    base: BASE,
-    status: 'ready',
-    problems: [],
-    versions: [],
-    aliases: {},
-  };
+  const card = shownAdapter({ latest: 3, version: 3, digest: ADAPTER, base: BASE });
   const begun = {
     id: 'u1',
     size: SIZE,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { json, pdora, problem, type Seen, type TestService, testService } from './run.ts';
+import { shownAdapter } from './shown-adapter.ts';
 
 const CREATED = '2026-01-31T12:00:00.000Z';
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -20,26 +21,7 @@ const bodies = () =>
   service.seen.filter(({ body }) => body.length > 0).map(({ body }): unknown => JSON.parse(String(body)));
 
 describe('pdora adapter alias', () => {
-  const shown = {
-    adapter: 'clinic/task',
-    description: '',
-    latest: 2,
-    created_at: CREATED,
-    channels: ['T1'],
-    activation: 'softmax',
-    labels: [{ value: 0, name: 'background' }],
-    inference: { roi_size: [64, 64, 64], overlap: 0.5, blend: 'gaussian' },
-    provenance: {},
-    licence: '',
-    intended_use: '',
-    version: 2,
-    digest: DIGEST,
-    base: DIGEST,
-    status: 'ready',
-    problems: [],
-    versions: [],
-    aliases: { stable: 1, latest: 2 },
-  };
+  const shown = shownAdapter({ aliases: { stable: 1, latest: 2 } });
 
   beforeEach(() => {
     answer = ({ method, body }, reply) => {
