@@ -21,6 +21,8 @@ export interface Call {
 
 export interface Edge {
   readonly url: URL;
+  /** Where the inspector of its isolate listens, if it was asked for. */
+  readonly inspector: URL | undefined;
   /** The folder of its database and its bucket. */
   readonly state: string;
   /** `path` begins with a slash. A body that is a stream needs its Content-Length among the headers. */
@@ -40,6 +42,7 @@ export interface Edge {
 export async function startEdge(
   runnerUrls: readonly string[],
   prepare: (state: string) => Promise<void> = async () => {},
+  { inspect = false }: { readonly inspect?: boolean } = {},
 ): Promise<Edge> {
   const folder = await makeFolder();
   const environment = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: 'false', WRANGLER_SEND_METRICS: 'false' };
@@ -57,7 +60,7 @@ export async function startEdge(
       dev: {
         server: { hostname: '127.0.0.1', port },
         persist: folder.path,
-        inspector: false,
+        inspector: inspect ? { hostname: '127.0.0.1', port: 0 } : false,
         watch: false,
         logLevel: 'none',
       },
@@ -69,6 +72,7 @@ export async function startEdge(
   const url = await worker.url;
   return {
     url,
+    inspector: inspect ? await worker.inspectorUrl : undefined,
     state: folder.path,
     call: (method, path, call = {}) => fetch(new URL(path, url), requestOf(method, call)),
     async restart() {

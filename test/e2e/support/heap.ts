@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { z } from 'zod';
+
+const targetsSchema = z.tuple([z.object({ webSocketDebuggerUrl: z.string() })]);
+const usageSchema = z.object({
+  id: z.number(),
+  result: z.object({ usedSize: z.number(), backingStorageSize: z.number() }),
+});
+
+const EVERY_MS = 20;
+const MEBIBYTE = 2 ** 20;
+
+/**
+ * The most MiB that the Worker's own isolate holds while `work` runs: its heap and its buffers, which Cloudflare limits to
+ * 128 MiB, and none of what stands in for R2 and D1 in the same process. `inspector` is where its inspector listens.
+ */
+export async function mostHeldDuring(inspector: URL, work: () => Promise<unknown>): Promise<number> {
+  const targets = await (await fetch(new URL('/json', `http://${inspector.host}`))).json();
+  const [{ webSocketDebuggerUrl }] = targetsSchema.parse(targets);
+  // The inspector answers nobody without an origin.
+  const socket = new WebSocket(webSocketDebuggerUrl, { headers: { origin: 'http://localhost' } });
+  await once(socket, 'open');
+  let most = 0;
+  socket.addEventListener('message', ({ data }) => {
+    const usage = usageSchema.safeParse(JSON.parse(String(data))).data?.result;
+    if (usage !== undefined) most = Math.max(most, (usage.usedSize + usage.backingStorageSize) / MEBIBYTE);
+  });
+  let id = 0;
+  const ask = () => socket.send(JSON.stringify({ id: ++id, method: 'Runtime.getHeapUsage' }));
+  const asking = setInterval(ask, EVERY_MS);
+  try {
+    await work();
+  } finally {
+    clearInterval(asking);
+    socket.close();
+  }
+  if (most === 0) throw new Error('the inspector told nothing');
+  return most;
+}
