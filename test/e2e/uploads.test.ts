@@ -11,14 +11,11 @@ import {
   writeBase,
 } from '../support/safetensors-file.ts';
 import { type Edge, SECRETS, startEdge } from './support/edge.ts';
-import { mostHeldDuring } from './support/heap.ts';
+import { ISOLATE_MAX_MIB, mostHeldDuring } from './support/heap.ts';
 import { type StubRunner, startStubRunner } from './support/stub-runner.ts';
 
 /** The size of a network in practice: 249 MB of weights. */
 const architecture = tinyArchitecture({ feature_size: 48 });
-
-/** https://developers.cloudflare.com/workers/platform/limits/#memory */
-const ISOLATE_MAX_MIB = 128;
 
 let runner: StubRunner;
 let edge: Edge;

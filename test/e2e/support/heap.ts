@@ -7,12 +7,14 @@ const usageSchema = z.object({
   result: z.object({ usedSize: z.number(), backingStorageSize: z.number() }),
 });
 
+/** https://developers.cloudflare.com/workers/platform/limits/#memory */
+export const ISOLATE_MAX_MIB = 128;
+
 const EVERY_MS = 20;
 const MEBIBYTE = 2 ** 20;
 
 /**
- * The most MiB that the Worker's own isolate holds while `work` runs: its heap and its buffers, which Cloudflare limits to
- * 128 MiB, and none of what stands in for R2 and D1 in the same process. `inspector` is where its inspector listens.
+ * The most MiB that the Worker's own isolate holds while `work` runs: its heap and its buffers, which Cloudflare limits, and none of what stands in for R2 and D1 in the same process. `inspector` is where its inspector listens.
  */
 export async function mostHeldDuring(inspector: URL, work: () => Promise<unknown>): Promise<number> {
   const targets = await (await fetch(new URL('/json', `http://${inspector.host}`))).json();
