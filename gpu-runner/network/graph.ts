@@ -63,6 +63,16 @@ export class Graph {
     return this.node('Gather', [value, indices], { axis: { int: axis } });
   }
 
+  /** The part of a value from `start` to before `end` along one axis. */
+  slice(value: Ref, start: number, end: number, axis = 0): Ref {
+    const at = (place: number) => this.constant(`at.${place}`, [1], () => BigInt64Array.of(BigInt(place)));
+    return this.node('Slice', [value, at(start), at(end), at(axis)]);
+  }
+
+  matMul(a: Ref, b: Ref): Ref {
+    return this.node('MatMul', [a, b]);
+  }
+
   add(a: Ref, b: Ref): Ref {
     return this.node('Add', [a, b]);
   }

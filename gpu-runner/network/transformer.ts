@@ -9,6 +9,7 @@ import {
   partitionIndex,
   positionIndex,
   volumeOf,
+  windowsTogether,
 } from './attention-windows.ts';
 import type { Graph, Ref } from './graph.ts';
 import { mergingIndex } from './merging.ts';
@@ -102,10 +103,31 @@ export class Transformer {
       heads,
       windows,
     );
-    const scores = graph.add(graph.node('MatMul', [query, key]), this.#positionBias(name, heads, tokens));
-    const attention = graph.node('Softmax', [scores], { axis: { int: -1 } });
-    const mixed = graph.transpose(graph.node('MatMul', [attention, part(2)]), [0, 2, 1, 3]);
+    const attended = this.#attend(query, key, part(2), this.#positionBias(name, heads, tokens), windows, heads);
+    const mixed = graph.transpose(attended, [0, 2, 1, 3]);
     return this.#linear(this.#unpartition(graph.reshape(mixed, [count * tokens, channels]), windows), `${name}.proj`);
+  }
+
+  /**
+   * `softmax(query key + bias) value` for a few windows at a time, so that their scores stay in the processor's cache
+   * from the first product to the second.
+   */
+  #attend(query: Ref, key: Ref, value: Ref, bias: Ref, windows: AttentionWindows, heads: number): Ref {
+    const graph = this.#graph;
+    const attend = (q: Ref, k: Ref, v: Ref) => {
+      const scores = graph.add(graph.matMul(q, k), bias);
+      return graph.matMul(graph.node('Softmax', [scores], { axis: { int: -1 } }), v);
+    };
+    const count = volumeOf(windows.count);
+    const together = windowsTogether(windows, heads);
+    if (together >= count) return attend(query, key, value);
+    const parts: Ref[] = [];
+    for (let start = 0; start < count; start += together) {
+      const end = Math.min(start + together, count);
+      const cut = (rows: Ref) => graph.slice(rows, start, end);
+      parts.push(attend(cut(query), cut(key), cut(value)));
+    }
+    return graph.concat(parts, 0);
   }
 
   #partition(normed: Ref, qkv: string, channels: number, windows: AttentionWindows): Ref {
