@@ -4,11 +4,13 @@ import type { Base } from '../adapter/base.ts';
 import type { CompiledAdapter } from '../adapter/compiled.ts';
 import { voxelCount } from '../volume/volume.ts';
 import { type Image, matchChannels } from './channels.ts';
+import { type Decided, decisionOf } from './decision.ts';
 import { type AllowedWindows, checkRun, inputVoxelsMax, isAllowedWindow, runBytes } from './limits.ts';
 import { Semaphore } from './semaphore.ts';
 import type { NetworkRunner } from './session-types.ts';
+import type { LabelStatistics } from './statistics.ts';
 import type { VolumePool, VolumeThread } from './volume-pool.ts';
-import type { Output, Task } from './volume-work.ts';
+import type { OnGrid, Output, Task } from './volume-work.ts';
 import { checkWindowMemory } from './window-memory.ts';
 
 export interface SegmentRequest {
@@ -37,6 +39,8 @@ export interface Segmented {
   /** Of that grid. */
   readonly voxels: number;
   readonly windows: number;
+  /** How sure the network was of each label that it gave; null for probabilities. */
+  readonly statistics: readonly LabelStatistics[] | null;
   readonly timings: Timings;
 }
 
@@ -115,19 +119,37 @@ export class Segmenter {
       clock.end('preprocess');
       const { roi_size: window, overlap, blend } = task.inference;
       const result = await network.run(
-        { runId: request.runId, base: base.digest, window, overlap, blend, adapter, volume, channels, classes, shape },
+        {
+          runId: request.runId,
+          base: base.digest,
+          window,
+          overlap,
+          blend,
+          adapter,
+          volume,
+          channels,
+          classes,
+          shape,
+          decision: decisionOf(task, output),
+        },
         { signal, onProgress: request.onProgress },
       );
       clock.split('queue', { fuse: result.timings.fuse, infer: result.timings.infer });
-      const { logits, windows } = result;
+      const { decided, windows } = result;
       const sources = { adapter: adapter?.digest ?? null, base: base.digest };
-      const answer = await thread.answer({ logits, classes, output, ...sources }, signal);
+      const answer = await thread.answer({ onGrid: onGridOf(decided, classes), ...sources }, signal);
       clock.split('postprocess', { encode: answer.encode });
-      return { body: answer.body, voxels: inputVoxels, windows, timings: clock.timings };
+      const statistics = decided.kind === 'labels' ? decided.statistics : null;
+      return { body: answer.body, voxels: inputVoxels, windows, statistics, timings: clock.timings };
     } finally {
       release();
     }
   }
+}
+
+function onGridOf(decided: Decided, classes: number): OnGrid {
+  if (decided.kind === 'labels') return { output: 'labels', labels: decided.labels };
+  return { output: 'probabilities', probabilities: decided.values, classes };
 }
 
 /** Adds the time that passes to phases, so that together they are the whole. */

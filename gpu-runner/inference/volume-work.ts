@@ -7,7 +7,7 @@ import { readNifti } from '../volume/nifti-read.ts';
 import { type Prepared, prepare } from '../volume/prepare.ts';
 import { checkSameGrid } from '../volume/same-grid.ts';
 import { type Vec3, type Volume, voxelCount } from '../volume/volume.ts';
-import { activate, argmaxLabels, type LabelMap, regionLabels } from './labels.ts';
+import type { LabelMap } from './labels.ts';
 import { own } from './owned.ts';
 
 /** The parts of a manifest that say how a volume becomes an answer; an adapter's count before its base's. */
@@ -37,11 +37,15 @@ export interface PreparedVolume {
   readonly shape: Vec3;
 }
 
+/** What the network decided, on its grid; overwritten. */
+export type OnGrid =
+  /** `[...shape]` */
+  | { readonly output: 'labels'; readonly labels: LabelMap }
+  /** `[classes, ...shape]` */
+  | { readonly output: 'probabilities'; readonly probabilities: Float32Array; readonly classes: number };
+
 export interface AnswerRequest {
-  /** `[classes, ...shape]`, blended; overwritten. */
-  readonly logits: Float32Array;
-  readonly classes: number;
-  readonly output: Output;
+  readonly onGrid: OnGrid;
   /** What the answer's header extension says beside the labels. */
   readonly adapter: string | null;
   readonly base: string;
@@ -85,30 +89,27 @@ export class VolumeWork {
     return { volume: own(this.#prepared.data), shape: this.#prepared.shape };
   }
 
-  /** From blended logits to the file on the input's grid. */
-  async answer({ logits, classes, output, adapter, base }: AnswerRequest): Promise<Answer> {
+  /** From what the network decided to the file on the input's grid. */
+  async answer({ onGrid, adapter, base }: AnswerRequest): Promise<Answer> {
     const start = performance.now();
     const task = started(this.#task);
     const prepared = started(this.#prepared);
     const header = started(this.#header);
     const extension = { labels: task.labels, adapter, base };
-    if (output === 'probabilities') {
-      const back = prepared.probabilitiesBack(activate(logits, classes, task.activation), classes);
+    if (onGrid.output === 'probabilities') {
+      const { probabilities, classes } = onGrid;
+      const back = prepared.probabilitiesBack(probabilities, classes);
       const postprocessed = performance.now();
       const body = own(await encodeProbabilities(header, back, classes, extension));
       return { body, postprocess: postprocessed - start, encode: performance.now() - postprocessed };
     }
-    const labels = decide(logits, classes, task);
+    const { labels } = onGrid;
     keepLargestComponent(labels, prepared.shape, task.postprocessing.largest_component);
     const back = prepared.labelsBack(labels);
     const postprocessed = performance.now();
     const body = own(await encodeLabelMap(header, back, extension));
     return { body, postprocess: postprocessed - start, encode: performance.now() - postprocessed };
   }
-}
-
-function decide(logits: Float32Array, classes: number, task: Task): LabelMap {
-  return task.activation === 'softmax' ? argmaxLabels(logits, classes) : regionLabels(logits, started(task.regions));
 }
 
 function started<T>(value: T | null | undefined): T {
