@@ -1,3 +1,4 @@
+import type { Format } from '../../schemas/answer-formats.ts';
 import { ServiceError } from '../../schemas/errors.ts';
 import { headChannels } from '../../schemas/manifest.ts';
 import type { Base } from '../adapter/base.ts';
@@ -21,6 +22,7 @@ export interface SegmentRequest {
   /** Null for the base with its own head. */
   readonly adapter: CompiledAdapter | null;
   readonly output: Output;
+  readonly format: Format;
   /** Aborted with the error that the call is to reject with. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -34,7 +36,7 @@ export type Phase = (typeof PHASES)[number];
 export type Timings = Readonly<Record<Phase, number>>;
 
 export interface Segmented {
-  /** A gzipped NIfTI on the grid of the first channel. */
+  /** In the request's format, on the grid of the first channel. */
   readonly body: Uint8Array<ArrayBuffer>;
   /** Of that grid. */
   readonly voxels: number;
@@ -52,7 +54,7 @@ export interface SegmenterOptions {
   readonly windows: AllowedWindows;
 }
 
-/** From NIfTI files to a NIfTI file: decode, prepare, run, decide, encode. */
+/** From files of volumes to a file of labels or probabilities: decode, prepare, run, decide, encode. */
 export class Segmenter {
   readonly #options: SegmenterOptions;
   readonly #memory: Semaphore;
@@ -103,7 +105,7 @@ export class Segmenter {
     clock: PhaseClock,
   ): Promise<Segmented> {
     const { network, memoryBytes } = this.#options;
-    const { base, adapter, output, signal } = request;
+    const { base, adapter, output, format, signal } = request;
     const [channels, classes] = [task.channels.length, headChannels(task)];
     const maxVoxels = inputVoxelsMax(memoryBytes, channels);
     const { inputVoxels, shape } = await thread.decode({ files, task, maxVoxels }, signal);
@@ -137,7 +139,7 @@ export class Segmenter {
       clock.split('queue', { fuse: result.timings.fuse, infer: result.timings.infer });
       const { decided, windows } = result;
       const sources = { adapter: adapter?.digest ?? null, base: base.digest };
-      const answer = await thread.answer({ onGrid: onGridOf(decided, classes), ...sources }, signal);
+      const answer = await thread.answer({ onGrid: onGridOf(decided, classes), format, ...sources }, signal);
       clock.split('postprocess', { encode: answer.encode });
       const statistics = decided.kind === 'labels' ? decided.statistics : null;
       return { body: answer.body, voxels: inputVoxels, windows, statistics, timings: clock.timings };

@@ -69,7 +69,7 @@ describeShared('whole volumes against MONAI', () => {
       }));
       const file = run.adapter === null ? null : fileOf(parity.file(run.adapter));
       const adapter = file === null ? null : await readAdapter(file.bytes, file.digest, base);
-      const { body } = await segmenter.segment({ runId: 'parity', images, base, adapter, output });
+      const { body } = await segmenter.segment({ runId: 'parity', images, base, adapter, output, format: 'nifti' });
       return gunzipSync(body);
     }
 

@@ -1,0 +1,85 @@
+import { ByteReader } from './byte-reader.ts';
+import { invalidVolume } from './invalid.ts';
+import type { Datatype } from './nifti-datatypes.ts';
+import { type Vec3, voxelCount } from './volume.ts';
+
+/** How voxels lie in a file, the first axis fastest. */
+export interface VoxelLayout {
+  readonly shape: Vec3;
+  readonly datatype: Datatype;
+  readonly littleEndian: boolean;
+  /** Where they begin in the unpacked content. */
+  readonly offset: number;
+  readonly slope: number;
+  readonly intercept: number;
+}
+
+const BLOCK_VOXELS = 2 ** 17;
+/** Some writers pad their files; more than this after the voxels is another thing than the header says. */
+const TRAILING_MAX_BYTES = 2 ** 20;
+/** Scans shrink two- to tenfold. What shrinks more than this holds no image, and would cost far more than it cost to send. */
+const GZIP_RATIO_MAX = 200;
+const GZIP_FREE_BYTES = 64 * 2 ** 20;
+/** Gzipped volumes beyond this are unpacked once for their length alone, before anything of their size is allocated. */
+const TRUSTED_VOXELS = 2 ** 24;
+
+/** Refuses, before anything is allocated for it, what the file cannot hold. */
+export async function checkPromise(layout: VoxelLayout, file: Uint8Array, gzipped: boolean): Promise<void> {
+  const voxels = voxelCount(layout.shape);
+  const promised = layout.offset + voxels * layout.datatype.bytes;
+  if (!gzipped) {
+    if (promised > file.length)
+      throw invalidVolume(`The header promises ${promised} bytes, the file has ${file.length}.`);
+    return;
+  }
+  if (promised > file.length * GZIP_RATIO_MAX + GZIP_FREE_BYTES) {
+    throw invalidVolume(`The header promises ${promised} bytes of a gzip file of ${file.length}: that is no image.`);
+  }
+  if (voxels <= TRUSTED_VOXELS) return;
+  const reader = new ByteReader(file, gzipped);
+  try {
+    const held = await reader.skip(promised);
+    if (held < promised) throw invalidVolume(`The header promises ${promised} bytes, the file unpacks to ${held}.`);
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * Reads the voxels block by block into C order, and what is left of the content.
+ *
+ * @throws ServiceError `invalid_volume` where voxels are missing or not finite, or far more follows them
+ */
+export async function readVoxels(reader: ByteReader, layout: VoxelLayout): Promise<Float32Array> {
+  const { datatype, slope, intercept, littleEndian } = layout;
+  const [ni, nj, nk] = layout.shape;
+  const total = ni * nj * nk;
+  const out = new Float32Array(total);
+  const block = new Uint8Array(Math.min(total, BLOCK_VOXELS) * datatype.bytes);
+  const view = new DataView(block.buffer);
+  let [i, j, k] = [0, 0, 0];
+  for (let done = 0; done < total; ) {
+    const voxels = Math.min(total - done, BLOCK_VOXELS);
+    const got = await reader.fill(block.subarray(0, voxels * datatype.bytes));
+    if (got < voxels * datatype.bytes) {
+      throw invalidVolume(`The file ends after ${done + Math.floor(got / datatype.bytes)} of ${total} voxels.`);
+    }
+    for (let n = 0; n < voxels; n++) {
+      const value = Math.fround(datatype.read(view, n * datatype.bytes, littleEndian) * slope + intercept);
+      if (!Number.isFinite(value)) throw invalidVolume(`Voxel (${i}, ${j}, ${k}) is NaN, infinite or beyond float32.`);
+      out[(i * nj + j) * nk + k] = value;
+      if (++i === ni) {
+        i = 0;
+        if (++j === nj) {
+          j = 0;
+          k++;
+        }
+      }
+    }
+    done += voxels;
+  }
+  if ((await reader.skip(TRAILING_MAX_BYTES + 1)) > TRAILING_MAX_BYTES) {
+    throw invalidVolume('The file holds far more data than its header says.');
+  }
+  return out;
+}
