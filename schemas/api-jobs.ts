@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FORMATS } from './answer-formats.ts';
 import { OUTPUTS } from './api.ts';
 import { ERROR_CODES, FORMAT_CODES } from './errors.ts';
 import { digestSchema } from './manifest-parts.ts';
@@ -29,6 +30,7 @@ export const jobSchema = jobCreatedSchema.extend({
   adapter_digest: digestSchema.nullable(),
   base_digest: digestSchema,
   output: z.enum(OUTPUTS),
+  format: z.enum(FORMATS),
   progress: z.number().min(0).max(1),
   attempt: z.int().min(0).meta({ description: 'How often a runner was asked' }),
   created_at: timeSchema,

@@ -103,4 +103,5 @@ export const inferQuerySchema = z.object({
 /** What of a call's `params` is heeded; MONAI Label's clients send many more. */
 export const inferParamsSchema = z.object({
   deadline: z.coerce.number().positive().max(DEADLINE_MAX_SECONDS).default(DEADLINE_DEFAULT_SECONDS),
+  result_extension: z.string().max(32).nullable().default(null),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FORMATS } from './answer-formats.ts';
 import { architectureSchema } from './architecture.ts';
 import { ERROR_CODES, FORMAT_CODES } from './errors.ts';
 import {
@@ -182,6 +183,9 @@ export const segmentationQuerySchema = z.object({
     .min(1)
     .meta({ description: 'A reference to an adapter, or __base__ for the base with its own head' }),
   output: z.enum(OUTPUTS).default('labels'),
+  format: z.enum(FORMATS).default('nifti').meta({
+    description: 'Of the answer, whatever came in: .nii.gz, or with nrrd .seg.nrrd and of probabilities .nrrd',
+  }),
   deadline: z.coerce
     .number()
     .positive()

@@ -39,6 +39,17 @@ describe('a segmentation that is taken in', () => {
     expect(waiting()).toHaveLength(1);
   });
 
+  test('keeps the format that was asked for', async () => {
+    const id = await submitted(world.key, 'adapter=tumour&format=nrrd');
+    await deliver();
+    expect(world.runner.calls[0]?.headers.get('x-format')).toBe('nrrd');
+    expect(await shown(world.key, id)).toMatchObject({ status: 'succeeded', format: 'nrrd' });
+    const result = await edge('GET', `/v1/segmentations/${id}/result`, { key: world.key });
+    expect(result.headers.get('content-type')).toBe('application/x-nrrd');
+    expect(result.headers.get('content-disposition')).toBe('attachment; filename="labels.seg.nrrd"');
+    await result.body?.cancel();
+  });
+
   test('is done by a runner with the volume byte for byte, and its label map kept', async () => {
     const id = await submitted(world.key, 'adapter=tumour&output=probabilities');
     await deliver();

@@ -74,7 +74,8 @@ describe('what 3D Slicer sends from login to mask', () => {
     expect(reply.headers.get('content-length')).toBe(String((await reply.clone().arrayBuffer()).byteLength));
     const made = await partsOf(reply);
     expect(made.image).toEqual(LABEL_MAP);
-    expect(made.filename).toMatch(/^[0-9a-f-]+\.nii\.gz$/);
+    expect(made.filename).toMatch(/^[0-9a-f-]+\.nrrd$/);
+    expect(world.runner.calls.at(-1)?.headers.get('x-format')).toBe('nrrd');
     expect(made.params).toMatchObject({ label_names: told?.labels, latencies: { pre: 0.003, infer: 0.004 } });
     expect((await sentImage()).bytes).toEqual(IMAGE);
   });
@@ -195,6 +196,30 @@ describe('the image', () => {
 
 describe('an inference', () => {
   const sent = { fields: { params: '{"client_id": null}' }, files: file() };
+
+  test.each([
+    ['image.nii.gz', undefined, '.nii.gz', 'nifti'],
+    ['image.nrrd', undefined, '.nrrd', 'nrrd'],
+    ['C:\\scans\\IMAGE.NRRD', '.nii.gz', '.nii.gz', 'nifti'],
+    ['image.nii.gz', '.nrrd', '.nrrd', 'nrrd'],
+    ['image.nrrd', '.seg.nrrd', '.seg.nrrd', 'nrrd'],
+    ['image.nrrd', '.mha', '.nii.gz', 'nifti'],
+  ])('of %s that is to end in %s ends in %s', async (filename, wanted, extension, format) => {
+    const params = JSON.stringify({ result_extension: wanted });
+    const form = { fields: { params }, files: file(IMAGE, filename) };
+    const made = await partsOf(await infer('', form));
+    expect(made.filename.replace(/^[0-9a-f-]+/, '')).toBe(extension);
+    expect(world.runner.calls[0]?.headers.get('x-format')).toBe(format);
+    const kept = await send(
+      'PUT',
+      '/monailabel/session/',
+      { files: { files: { filename, bytes: IMAGE } } },
+      { key: world.key },
+    );
+    const { session_id: id } = await kept.json<{ session_id: string }>();
+    const again = await partsOf(await infer(`session_id=${id}`, { fields: { params } }));
+    expect(again.filename.replace(/^[0-9a-f-]+/, '')).toBe(extension);
+  });
 
   test('answers the label map alone, or what belongs to it alone', async () => {
     const image = await infer('output=image', sent);

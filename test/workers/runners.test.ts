@@ -40,6 +40,7 @@ function call(digest: string | null = DIGEST, changes: Partial<SegmentCall> = {}
     runId: 'run-1',
     tenant: 'acme',
     output: 'labels',
+    format: 'nifti',
     deadline: time + 90_000,
     contentType: 'application/octet-stream',
     body: new Blob(['a volume']).stream(),

@@ -75,6 +75,23 @@ test('the runner gets the volume and an allow-list of headers', async () => {
   expect(deadline).toBeLessThanOrEqual(Date.now() + 30_000);
 });
 
+test.each([
+  ['', 'nifti', 'application/gzip', 'labels.nii.gz'],
+  ['&format=nrrd', 'nrrd', 'application/x-nrrd', 'labels.seg.nrrd'],
+  ['&format=nrrd&output=probabilities', 'nrrd', 'application/x-nrrd', 'probabilities.nrrd'],
+])('with %s the answer is %s by its type and name', async (query, format, type, name) => {
+  const reply = await segment(`?adapter=tumour${query}`);
+  expect(world.runner.calls[0]?.headers.get('x-format')).toBe(format);
+  expect(reply.headers.get('content-type')).toBe(type);
+  expect(reply.headers.get('content-disposition')).toBe(`attachment; filename="${name}"`);
+  expect(new Uint8Array(await reply.arrayBuffer())).toEqual(LABEL_MAP);
+});
+
+test('a runner that answers in another format than was asked for is not believed', async () => {
+  world.runner.segment = (headers) => labelMap(headers, { 'content-type': 'application/gzip' });
+  expect(await problem(await segment('?adapter=tumour&format=nrrd'))).toMatchObject({ code: 'bad_runner_reply' });
+});
+
 test('multipart goes on as it is', async () => {
   const type = 'multipart/form-data; boundary=abc';
   await segment('?adapter=tumour', { 'content-type': type });
@@ -119,6 +136,7 @@ describe('never reaches the runner', () => {
     ['an empty adapter', '?adapter=', {}, 400, 'invalid_request'],
     ['no reference', '?adapter=A%20B', {}, 400, 'invalid_request'],
     ['an output that is none', '?adapter=tumour&output=logits', {}, 400, 'invalid_request'],
+    ['a format that is none', '?adapter=tumour&format=mhd', {}, 400, 'invalid_request'],
     ['a deadline that is none', '?adapter=tumour&deadline=soon', {}, 400, 'invalid_request'],
     ['a deadline of nothing', '?adapter=tumour&deadline=0', {}, 400, 'invalid_request'],
     ['a deadline of a day', '?adapter=tumour&deadline=86400', {}, 400, 'invalid_request'],

@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
+import { CONTENT_TYPE } from '../../../schemas/answer-formats.ts';
 
 /** Stands where the runner is, to show what the edge makes of a runner's replies; it segments nothing. */
 export interface RunnerStub {
@@ -21,7 +22,7 @@ export const TIMING = 'queue;dur=1, fetch;dur=2, decode;dur=3, infer;dur=4';
 /** What a runner answers that did as it was told. */
 export function labelMap(headers: Headers, changes: Record<string, string | null> = {}): Response {
   const reply = new Headers({
-    'content-type': 'application/gzip',
+    'content-type': headers.get('x-format') === 'nrrd' ? CONTENT_TYPE.nrrd : CONTENT_TYPE.nifti,
     'content-length': String(LABEL_MAP.byteLength),
     'x-base-digest': headers.get('x-base-digest') ?? '',
     'x-adapter-cache': 'cold',

@@ -59,6 +59,7 @@ export async function makeJob(id: string, columns: Readonly<Record<string, strin
     request: 'test',
     base: BASE_DIGEST,
     output: 'labels',
+    format: 'nifti',
     input: '{}',
     input_bytes: 9,
     status: 'queued',

@@ -78,6 +78,7 @@ CREATE TABLE jobs (
   adapter_version INTEGER,
   base TEXT NOT NULL REFERENCES bases (digest),
   output TEXT NOT NULL CHECK (output IN ('labels', 'probabilities')),
+  format TEXT NOT NULL DEFAULT 'nifti' CHECK (format IN ('nifti', 'nrrd')),
   input TEXT NOT NULL CHECK (json_valid(input)),
   input_bytes INTEGER NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),

@@ -4,13 +4,13 @@ import { pageQuerySchema, pageOf as pageSchema } from '../../../schemas/api.ts';
 import { jobCreatedSchema, jobSchema } from '../../../schemas/api-jobs.ts';
 import { ServiceError } from '../../../schemas/errors.ts';
 import { scope } from '../http/auth.ts';
-import { binary, errors, routes } from '../http/openapi.ts';
+import { errors, routes } from '../http/openapi.ts';
 import { paged, pageOf } from '../http/paging.ts';
 import { viewerOf } from '../principal.ts';
 import { endJob, findJob } from '../services/jobs/end.ts';
 import { openResult } from '../services/jobs/result.ts';
 import type { JobPlace } from '../store/job-store.ts';
-import { labelMapHeaders, madeWith } from './label-map.ts';
+import { answerContent, answerDescription, labelMapHeaders, madeWith } from './label-map.ts';
 import { showJob } from './show-job.ts';
 
 const tags = ['segmentations'];
@@ -53,9 +53,9 @@ const result = createRoute({
   request: { params: jobParam },
   responses: {
     200: {
-      description: "A gzipped NIfTI on the grid of the adapter's first channel: a label map, or probabilities",
+      description: answerDescription,
       headers: labelMapHeaders,
-      content: { 'application/gzip': { schema: binary } },
+      content: answerContent,
     },
     ...errors(...common, 'not_found', 'conflict', 'cancelled', 'expired'),
   },
@@ -89,7 +89,7 @@ export const jobRoutes = routes()
   )
   .openapi(result, async (c) => {
     const found = await openResult(c.get('ports'), c.get('principal'), c.req.valid('param').id);
-    const headers = madeWith(found.job.adapter, found.job.base, found.result);
+    const headers = madeWith(found.job.adapter, found.job.base, found.result, found.job);
     headers.set('content-length', String(found.result.bytes));
     return new Response(found.body, { headers });
   })

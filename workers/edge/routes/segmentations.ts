@@ -20,7 +20,7 @@ import { once } from '../services/idempotency/once.ts';
 import { createJob, findOwn } from '../services/jobs/create.ts';
 import { forwardBody } from '../services/segmentations/forwarded-body.ts';
 import { type Segmented, segmentRecorded } from '../services/segmentations/recorded.ts';
-import { labelMapHeaders, madeWith } from './label-map.ts';
+import { answerContent, answerDescription, labelMapHeaders, madeWith } from './label-map.ts';
 
 /** It is no zod schema here: a validator would read every body to look for JSON. */
 const inputsDocument = {
@@ -39,7 +39,7 @@ const create = createRoute({
   method: 'post',
   path: '/v1/segmentations',
   summary: 'Segment a volume with an adapter',
-  description: `The body is one NIfTI file, whatever its content type, or multipart/form-data with a part a channel. With
+  description: `The body is one NIfTI or NRRD file, whatever its content type, or multipart/form-data with a part a channel. With
 \`Prefer: respond-async\`, or with JSON that names an upload for each channel, the segmentation is taken in and done later.`,
   tags: ['segmentations'],
   ...scope('segment', secondsOfRun),
@@ -61,9 +61,9 @@ const create = createRoute({
   },
   responses: {
     200: {
-      description: "A gzipped NIfTI on the grid of the adapter's first channel: a label map, or probabilities",
+      description: answerDescription,
       headers: labelMapHeaders,
-      content: { 'application/gzip': { schema: binary } },
+      content: answerContent,
     },
     202: {
       description: 'Taken in; `Location` says where it can be looked at',
@@ -98,14 +98,14 @@ const create = createRoute({
 export const segmentationRoutes = routes().openapi(create, async (c) => {
   const json = isJson(c.req);
   if (!json && !prefersAsync(c)) return await answerNow(c, c.req.valid('query'));
-  const { adapter, output, deadline = DEADLINE_ASYNC_DEFAULT_SECONDS } = c.req.valid('query');
+  const { adapter, output, format, deadline = DEADLINE_ASYNC_DEFAULT_SECONDS } = c.req.valid('query');
   const { input, fingerprint } = json ? await namedInput(c) : sentInput(c);
   const job = await once(c.get('ports'), c.get('principal'), {
     key: idempotencyKey(c.req),
     fingerprint,
     resource: crypto.randomUUID(),
     make: (id) =>
-      createJob(c.get('ports'), c.get('principal'), id, { adapter, output, deadlineSeconds: deadline, input }),
+      createJob(c.get('ports'), c.get('principal'), id, { adapter, output, format, deadlineSeconds: deadline, input }),
     find: (id) => findOwn(c.get('ports'), ownerOf(c.get('principal')), id),
   });
   c.header('location', `/v1/segmentations/${job.id}`);
@@ -114,7 +114,7 @@ export const segmentationRoutes = routes().openapi(create, async (c) => {
 });
 
 async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuerySchema>): Promise<Response> {
-  const { adapter, output, deadline = DEADLINE_DEFAULT_SECONDS } = query;
+  const { adapter, output, format, deadline = DEADLINE_DEFAULT_SECONDS } = query;
   refuseKey(c.req);
   if (deadline > DEADLINE_MAX_SECONDS) {
     const longest = `deadline: expected at most ${DEADLINE_MAX_SECONDS} seconds`;
@@ -125,6 +125,7 @@ async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuery
     runId: c.get('requestId'),
     adapter,
     output,
+    format,
     deadlineSeconds: deadline,
     volumes: () => ({
       body: forwardBody(c.req.raw.body, length),
@@ -132,7 +133,7 @@ async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuery
     }),
     signal: c.req.raw.signal,
   });
-  return new Response(done.reply.body, { headers: replyHeaders(done) });
+  return new Response(done.reply.body, { headers: replyHeaders(done, query) });
 }
 
 /** How long the run may take; null where it is refused by its deadline, or is no run yet but a job. */
@@ -170,15 +171,15 @@ async function namedInput(c: EdgeContext) {
   };
 }
 
-/** The runner needs to know multipart and its boundary; nothing else of it depends on what a client calls a NIfTI. */
+/** The runner needs to know multipart and its boundary; nothing else of it depends on what a client calls a volume. */
 function forwardedType(contentType: string | undefined): string {
   return contentType !== undefined && /^multipart\/form-data\s*;/i.test(contentType)
     ? contentType
     : 'application/octet-stream';
 }
 
-function replyHeaders({ version, base, reply }: Segmented): Headers {
-  const headers = madeWith(version, base.digest, reply);
+function replyHeaders({ version, base, reply }: Segmented, query: z.infer<typeof segmentationQuerySchema>): Headers {
+  const headers = madeWith(version, base.digest, reply, query);
   if (reply.contentLength !== null) headers.set('content-length', reply.contentLength);
   return headers;
 }

@@ -2,7 +2,7 @@ import { BASE_REF } from '../../../schemas/names.ts';
 import type { JobRecord } from '../store/job-store.ts';
 
 export function showJob(job: JobRecord) {
-  const { id, status, adapter, base, output, progress, attempt, problem, result } = job;
+  const { id, status, adapter, base, output, format, progress, attempt, problem, result } = job;
   return {
     id,
     status,
@@ -11,6 +11,7 @@ export function showJob(job: JobRecord) {
     adapter_digest: adapter?.digest ?? null,
     base_digest: base,
     output,
+    format,
     progress,
     attempt,
     created_at: iso(job.createdAt),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CONTENT_TYPE } from '../../../schemas/answer-formats.ts';
 import { formatProblemSchema } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
 import { PROBE_TIMEOUT_MS, type Readiness } from './health.ts';
@@ -51,13 +52,15 @@ export class HttpRunner {
       ...subjectHeaders(call),
       'x-tenant': call.tenant,
       'x-output': call.output,
+      'x-format': call.format,
       'x-deadline': String(call.deadline),
       'content-type': call.contentType,
     };
     const reply = await this.#call('/segment', { headers, body: call.body, signal: call.signal });
     const cache = cacheSchema.safeParse(reply.headers.get('x-adapter-cache'));
     const serverTiming = reply.headers.get('server-timing');
-    const promised = reply.headers.get('content-type') === 'application/gzip' && !reply.headers.has('content-encoding');
+    const type = reply.headers.get('content-type');
+    const promised = type === CONTENT_TYPE[call.format] && !reply.headers.has('content-encoding');
     if (!cache.success || serverTiming === null || !promised || reply.body === null) {
       await reply.body?.cancel();
       throw badReply('its reply is not a label map with what belongs to it');

@@ -1,3 +1,4 @@
+import type { Format } from '../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
 
@@ -17,6 +18,7 @@ export interface RunSubject {
 export interface SegmentCall extends RunSubject {
   readonly tenant: string;
   readonly output: (typeof OUTPUTS)[number];
+  readonly format: Format;
   /** Milliseconds since 1970. */
   readonly deadline: number;
   readonly body: ReadableStream<Uint8Array> | null;

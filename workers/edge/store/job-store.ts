@@ -1,3 +1,4 @@
+import type { Format } from '../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { JobProblem, JobStatus } from '../../../schemas/api-jobs.ts';
 import type { JobMessage } from '../job-queue.ts';
@@ -33,6 +34,7 @@ export interface NewJob {
   readonly adapter: JobAdapter | null;
   readonly base: string;
   readonly output: (typeof OUTPUTS)[number];
+  readonly format: Format;
   readonly input: JobInput;
   readonly createdAt: number;
   readonly deadlineAt: number;

@@ -8,6 +8,7 @@ import { binary } from '../../http/openapi.ts';
 import type { Form } from '../../services/monai-label/form.ts';
 import { type Inferred, infer } from '../../services/monai-label/infer.ts';
 import { resultParams } from '../../services/monai-label/result.ts';
+import { formatOf, type ResultExtension } from '../../services/monai-label/result-extension.ts';
 import { resultForm } from '../../services/monai-label/result-form.ts';
 import { madeWith } from '../label-map.ts';
 import type { Door } from './door.ts';
@@ -71,20 +72,23 @@ async function answer(c: EdgeContext, model: string, { image, session_id: sessio
   const form = await incomingForm(c);
   const runId = c.get('requestId');
   const call = { runId, model, image, session, form, signal: c.req.raw.signal };
-  const deadlineSeconds = await deadlineOf(form);
-  const done = await infer(c.get('ports'), c.get('principal'), { ...call, deadlineSeconds });
-  const { version, base, reply } = done;
-  const headers = madeWith(version, base.digest, reply);
+  const { deadline: deadlineSeconds, result_extension: resultExtension } = await paramsOf(form);
+  const done = await infer(c.get('ports'), c.get('principal'), { ...call, deadlineSeconds, resultExtension });
+  const { version, base, reply, extension } = done;
+  const filename = filenameOf(runId, extension);
+  const headers = madeWith(version, base.digest, reply, { output: 'labels', format: formatOf(extension) });
+  // A form says it of its part, and what belongs to a label map is no file.
+  headers.delete('content-disposition');
   if (output === 'json') {
     await reply.body.cancel();
     headers.set('content-type', 'application/json');
     return new Response(JSON.stringify(resultParams(done)), { headers });
   }
-  return output === 'image' ? file(done, headers, runId) : both(c, done, headers, runId);
+  return output === 'image' ? file(done, headers, filename) : both(c, done, headers, filename);
 }
 
-function both(c: EdgeContext, done: Inferred, headers: Headers, runId: string): Response {
-  const map = { body: done.reply.body, length: done.length, filename: filenameOf(runId) };
+function both(c: EdgeContext, done: Inferred, headers: Headers, filename: string): Response {
+  const map = { body: done.reply.body, length: done.length, filename };
   const made = resultForm(resultParams(done), map);
   headers.set('content-type', made.contentType);
   headers.set('content-length', String(made.length));
@@ -94,27 +98,27 @@ function both(c: EdgeContext, done: Inferred, headers: Headers, runId: string): 
   return new Response(measured, { headers });
 }
 
-function file({ reply, length }: Inferred, headers: Headers, runId: string): Response {
+function file({ reply, length }: Inferred, headers: Headers, filename: string): Response {
   headers.set('content-type', 'application/octet-stream');
   headers.set('content-length', String(length));
-  headers.set('content-disposition', `attachment; filename="${filenameOf(runId)}"`);
+  headers.set('content-disposition', `attachment; filename="${filename}"`);
   return new Response(reply.body, { headers });
 }
 
 /** Of this call alone: a client writes every result into one folder. */
-function filenameOf(runId: string): string {
-  return `${runId}.nii.gz`;
+function filenameOf(runId: string, extension: ResultExtension): string {
+  return `${runId}${extension}`;
 }
 
 /** Throws `invalid_request` for `params` that are no JSON object, or a deadline that is none, and for scribbles. */
-async function deadlineOf(form: Form): Promise<number> {
+async function paramsOf(form: Form): Promise<z.infer<typeof inferParamsSchema>> {
   try {
     if (form.file !== null && form.file.name !== 'file') {
       throw new ServiceError('invalid_request', `${form.file.name}: models here take an image (file) and no labels.`);
     }
     const parsed = inferParamsSchema.safeParse(JSON.parse(form.fields.get('params') || '{}'));
     if (!parsed.success) throw invalidRequest(parsed.error);
-    return parsed.data.deadline;
+    return parsed.data;
   } catch (error) {
     await form.drain();
     throw error instanceof SyntaxError ? new ServiceError('invalid_request', 'params: expected JSON.') : error;

@@ -30,6 +30,7 @@ export async function attempt(
       runId: runIdOf(job),
       tenant: job.tenant ?? job.adapter?.tenant ?? 'operator',
       output: job.output,
+      format: job.format,
       deadline: ports.now() + left,
       signal,
     });

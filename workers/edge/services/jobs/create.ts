@@ -1,3 +1,4 @@
+import type { Format } from '../../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../../schemas/api.ts';
 import { ServiceError } from '../../../../schemas/errors.ts';
 import { UPLOAD_MAX_BYTES } from '../../../../schemas/limits.ts';
@@ -19,6 +20,7 @@ import { DUE_AGAIN_MS, knock } from './knock.ts';
 export interface JobRequest {
   readonly adapter: string;
   readonly output: (typeof OUTPUTS)[number];
+  readonly format: Format;
   readonly deadlineSeconds: number;
   readonly input: SentBody | { readonly kind: 'uploads'; readonly inputs: Readonly<Record<string, string>> };
 }
@@ -80,6 +82,7 @@ async function queueJob(
     adapter: subject.version,
     base: subject.base.digest,
     output: request.output,
+    format: request.format,
     input,
     createdAt: now,
     deadlineAt: now + request.deadlineSeconds * 1000,

@@ -1,5 +1,5 @@
 /** What a runner may find in a file, and other programs tell by its name. */
-const EXTENSIONS = ['.nii.gz', '.nii'] as const;
+const EXTENSIONS = ['.nii.gz', '.nii', '.seg.nrrd', '.nrrd'] as const;
 
 /** The name without folders, of whichever system: clients send a full path. */
 function baseOf(filename: string): string {

@@ -8,12 +8,16 @@ import { forwardBody, forwardChunks } from '../segmentations/forwarded-body.ts';
 import { type Segmented, segmentRecorded } from '../segmentations/recorded.ts';
 import type { Volumes } from '../segmentations/segment.ts';
 import type { Subject } from '../segmentations/subject.ts';
+import { extensionOf } from './file-name.ts';
 import { findImage, findSession, openImage } from './find-image.ts';
 import type { Form, FormFile } from './form.ts';
+import { formatOf, type ResultExtension, resultExtension } from './result-extension.ts';
 
 /** With the length of the label map, which every answer here says. */
 export interface Inferred extends Segmented {
   readonly length: number;
+  /** Of its file. */
+  readonly extension: ResultExtension;
 }
 
 export interface Inference {
@@ -26,6 +30,8 @@ export interface Inference {
   readonly session: string;
   readonly form: Form;
   readonly deadlineSeconds: number;
+  /** How the result's file is to end; null where the client does not say. */
+  readonly resultExtension: string | null;
   readonly signal: AbortSignal;
 }
 
@@ -36,35 +42,40 @@ export interface Inference {
 export async function infer(ports: Ports, principal: Principal, call: Inference): Promise<Inferred> {
   const { runId, model, deadlineSeconds, signal, form } = call;
   try {
-    const volumes = await sourceOf(ports, principal, call);
-    const input = { runId, adapter: model, output: 'labels' as const, deadlineSeconds, volumes, signal };
+    const { volumes, extension: ofImage } = await sourceOf(ports, principal, call);
+    const extension = resultExtension(call.resultExtension, ofImage);
+    const kind = { output: 'labels' as const, format: formatOf(extension) };
+    const input = { runId, adapter: model, ...kind, deadlineSeconds, volumes, signal };
     const done = await segmentRecorded(ports, principal, input);
-    return { ...done, length: await lengthOf(done.reply) };
+    return { ...done, extension, length: await lengthOf(done.reply) };
   } catch (error) {
     await form.drain();
     throw error;
   }
 }
 
-async function sourceOf(
-  ports: Ports,
-  principal: Principal,
-  { session, form, image }: Inference,
-): Promise<(subject: Subject) => Volumes | Promise<Volumes>> {
+/** How to send the image to a runner, and how its file ends. */
+interface Source {
+  readonly extension: string;
+  volumes(subject: Subject): Volumes | Promise<Volumes>;
+}
+
+async function sourceOf(ports: Ports, principal: Principal, { session, form, image }: Inference): Promise<Source> {
   if (session !== '') return ofImage(ports, await findSession(ports, principal, session));
   const { file } = form;
-  if (file !== null) return (subject) => ofForm(file, subject);
+  if (file !== null) return { extension: extensionOf(file.filename), volumes: (subject) => ofForm(file, subject) };
   if (image !== '') return ofImage(ports, await findImage(ports, principal, image));
   // MONAI Label's own words and status.
   throw new ServiceError('internal', 'Neither Image nor File not Session ID input is provided');
 }
 
-function ofImage(ports: Ports, image: ImageRecord): (subject: Subject) => Promise<Volumes> {
-  return async (subject) => {
+function ofImage(ports: Ports, image: ImageRecord): Source {
+  const volumes = async (subject: Subject) => {
     onlyChannel(subject);
     const body = forwardBody(await openImage(ports, image), image.size);
     return { body, contentType: 'application/octet-stream' };
   };
+  return { extension: image.extension, volumes };
 }
 
 /**

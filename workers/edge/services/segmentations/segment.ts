@@ -1,3 +1,4 @@
+import type { Format } from '../../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../../schemas/api.ts';
 import type { Ports } from '../../ports.ts';
 import type { Principal } from '../../principal.ts';
@@ -16,6 +17,7 @@ export interface Segmentation {
   readonly runId: string;
   readonly adapter: string;
   readonly output: (typeof OUTPUTS)[number];
+  readonly format: Format;
   readonly deadlineSeconds: number;
   /** Opened once it is known what it is segmented with. */
   volumes(subject: Subject): Volumes | Promise<Volumes>;
@@ -35,6 +37,7 @@ export async function segment(
     runId: input.runId,
     tenant: principal.kind === 'tenant' ? principal.tenant : (subject.version?.tenant ?? principal.kind),
     output: input.output,
+    format: input.format,
     deadline: ports.now() + deadlineMs,
     signal: AbortSignal.any([input.signal, AbortSignal.timeout(deadlineMs)]),
     ...(await grantSubject(ports, subject)),

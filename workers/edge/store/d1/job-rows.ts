@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Format } from '../../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../../schemas/api.ts';
 import { type JobStatus, jobProblemSchema } from '../../../../schemas/api-jobs.ts';
 import type { JobAdapter, JobRecord, JobResult } from '../job-store.ts';
@@ -15,6 +16,7 @@ export interface JobRow {
   adapter_version: number | null;
   base: string;
   output: (typeof OUTPUTS)[number];
+  format: Format;
   input: string;
   status: JobStatus;
   progress: number;
@@ -36,7 +38,7 @@ export interface JobRow {
 }
 
 export const JOB_COLUMNS = `id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base, output,
-  input, status, progress, attempt, failures, lease, lease_until, runner, problem, result_bytes, cache, voxels,
+  format, input, status, progress, attempt, failures, lease, lease_until, runner, problem, result_bytes, cache, voxels,
   server_timing, result_until, created_at, deadline_at, started_at, ended_at`;
 
 const inputSchema = z.discriminatedUnion('kind', [
@@ -48,7 +50,7 @@ const inputSchema = z.discriminatedUnion('kind', [
 ]);
 
 export function toJob(row: JobRow): JobRecord {
-  const { id, tenant, actor, base, output, status, progress, attempt, failures, lease, runner } = row;
+  const { id, tenant, actor, base, output, format, status, progress, attempt, failures, lease, runner } = row;
   return {
     id,
     tenant,
@@ -57,6 +59,7 @@ export function toJob(row: JobRow): JobRecord {
     adapter: adapterOf(row),
     base,
     output,
+    format,
     input: inputSchema.parse(JSON.parse(row.input)),
     status,
     progress,

@@ -33,8 +33,8 @@ export function jobStore(db: Database): JobStore {
       const insert = db
         .prepare(
           `INSERT INTO jobs (id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base,
-              output, input, input_bytes, status, lease_until, created_at, deadline_at)
-            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ? ${room === null ? '' : room.sql}
+              output, format, input, input_bytes, status, lease_until, created_at, deadline_at)
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ? ${room === null ? '' : room.sql}
             ON CONFLICT DO NOTHING`,
         )
         .bind(
@@ -48,6 +48,7 @@ export function jobStore(db: Database): JobStore {
           adapter?.version ?? null,
           job.base,
           job.output,
+          job.format,
           JSON.stringify(input),
           inputBytes,
           dueAt,
