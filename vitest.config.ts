@@ -1,5 +1,6 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { buildConsole } from './cli/dev/build-console.ts';
 import { TallyReporter } from './test/support/tally-reporter.ts';
 
 export default defineConfig({
@@ -40,6 +41,7 @@ export default defineConfig({
 
 /** The edge in workerd: its own wrangler.toml with secrets for the tests alone. */
 async function workerUnderTest() {
+  await buildConsole();
   return {
     wrangler: { configPath: './wrangler.toml' },
     miniflare: {

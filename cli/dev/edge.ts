@@ -1,9 +1,11 @@
 import { unstable_startWorker } from 'wrangler';
 import { projectPath } from '../root.ts';
+import { buildConsole } from './build-console.ts';
 import { fireCrons } from './crons.ts';
 
 /** The edge as a local program: workerd with its own D1 and R2 in PDORA_EDGE_STATE, its migrations applied. */
 
+await buildConsole();
 const variables = ['ADMIN_KEY', 'KEY_PEPPER', 'GRANT_SECRET', 'RUNNER_TOKEN', 'GPU_RUNNER_URLS'];
 const worker = await unstable_startWorker({
   config: projectPath('wrangler.toml'),

@@ -11,6 +11,7 @@ import { adapterRoutes } from './routes/adapters.ts';
 import { aliasRoutes } from './routes/aliases.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { baseRoutes } from './routes/bases.ts';
+import { consoleRoutes } from './routes/console.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { grantRoutes } from './routes/grants.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -55,6 +56,7 @@ for (const resource of [
   uploadRoutes,
   internalBlobRoutes,
   monaiLabelRoutes,
+  consoleRoutes,
   docsRoutes,
 ]) {
   app.route('/', resource);

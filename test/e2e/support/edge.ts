@@ -1,4 +1,5 @@
 import { unstable_startWorker } from 'wrangler';
+import { buildConsole } from '../../../cli/dev/build-console.ts';
 import { migrate } from '../../../cli/dev/migrate.ts';
 import { makeFolder } from './folder.ts';
 
@@ -47,7 +48,7 @@ export async function startEdge(
   const folder = await makeFolder();
   const environment = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: 'false', WRANGLER_SEND_METRICS: 'false' };
   Object.assign(process.env, environment);
-  await migrate(folder.path, environment);
+  await Promise.all([migrate(folder.path, environment), buildConsole()]);
   await prepare(folder.path);
   const bindings = { ...SECRETS, GPU_RUNNER_URLS: runnerUrls.join(',') };
   const start = async (port: number) => {

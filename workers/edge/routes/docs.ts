@@ -34,5 +34,5 @@ export const docsRoutes = new Hono<EdgeEnv>()
   .get('/docs/start.js', (c) => c.body(START, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
 
 for (const file of FILES) {
-  docsRoutes.get(`/docs/${file}`, (c) => c.env.ASSETS.fetch(new URL(`/${file}`, c.req.url)));
+  docsRoutes.get(`/docs/${file}`, (c) => c.env.ASSETS.fetch(new URL(`/docs/${file}`, c.req.url)));
 }
