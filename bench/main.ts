@@ -1,5 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { edgeCost } from './edge-cost.ts';
+import { limit } from './limit.ts';
+import { monai } from './monai.ts';
+import { profile } from './profile.ts';
 import { registrySize } from './registry-size.ts';
 import { circumstances } from './support/machine.ts';
 import { updateReadme } from './support/readme.ts';
@@ -10,6 +13,9 @@ const RESULTS = new URL('results/', import.meta.url);
 const BENCHMARKS = new Map<string, () => Promise<readonly { within: boolean }[]>>([
   ['edge-cost', edgeCost],
   ['registry-size', registrySize],
+  ['limit', limit],
+  ['monai', monai],
+  ['profile', profile],
 ]);
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...BENCHMARKS.keys()];

@@ -1,5 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { EdgeCost } from '../edge-cost.ts';
+import type { Limit } from '../limit.ts';
+import type { AgainstMonai } from '../monai.ts';
+import type { NodeCost } from '../profile.ts';
 import type { RegistryCost } from '../registry-size.ts';
 import type { Circumstances } from './machine.ts';
 
@@ -10,6 +13,9 @@ export async function updateReadme(): Promise<void> {
   let text = await readFile(README, 'utf8');
   text = withTable(text, 'edge-cost', edgeCostTable(await recorded('edge-cost')));
   text = withTable(text, 'registry-size', registrySizeTable(await recorded('registry-size')));
+  text = withTable(text, 'limit', limitTable(await recorded('limit')));
+  text = withTable(text, 'monai', monaiTable(await recorded('monai')));
+  text = withTable(text, 'profile', profileTable(await recorded('profile')));
   await writeFile(README, text);
 }
 
@@ -63,6 +69,61 @@ function registrySizeTable(found: Recorded<RegistryCost> | null): string {
     'ratio p50',
     'allowed',
   ];
+  return [table(head, rows), told(found)].join('\n\n');
+}
+
+function limitTable(found: Recorded<Limit> | null): string {
+  if (found === null) return 'Not measured yet.';
+  const rows = found.results.map((one) => [
+    one.featureSize,
+    one.gigaOperations,
+    one.windowMs,
+    one.gflops,
+    `${one.sgemm.numpy} · ${one.sgemm.onnxruntime}`,
+    one.share,
+    one.wanted,
+  ]);
+  const head = [
+    'feature size',
+    '10^9 operations',
+    'window, ms',
+    'GFLOP/s',
+    'SGEMM numpy · onnxruntime',
+    'share',
+    'wanted',
+  ];
+  return [table(head, rows), told(found)].join('\n\n');
+}
+
+function monaiTable(found: Recorded<AgainstMonai> | null): string {
+  if (found === null) return 'Not measured yet.';
+  const rows = found.results.map(({ featureSize, volume, seconds, ratio, wanted, agreement }) => [
+    featureSize,
+    volume,
+    seconds.monai,
+    seconds.ours,
+    ratio,
+    wanted,
+    `${agreement.all} · ${agreement.foreground}`,
+  ]);
+  const head = ['feature size', 'volume', 'MONAI, s', 'here, s', 'ratio', 'wanted', 'same label, all · foreground'];
+  return [table(head, rows), told(found)].join('\n\n');
+}
+
+function profileTable(found: Recorded<NodeCost> | null): string {
+  if (found === null) return 'Not measured yet.';
+  const rows = found.results
+    .filter(({ share }) => share >= 0.01)
+    .map((one) => [
+      one.featureSize,
+      one.op,
+      one.nodes,
+      one.milliseconds,
+      `${Math.round(100 * one.share)} %`,
+      one.gflops ?? '',
+      one.gigabytesPerSecond,
+    ]);
+  const head = ['feature size', 'node', 'nodes', 'ms', 'share', 'GFLOP/s', 'GB/s'];
   return [table(head, rows), told(found)].join('\n\n');
 }
 

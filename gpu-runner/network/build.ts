@@ -47,11 +47,16 @@ export function swinUnetr(graph: Graph, parameters: ParameterSource, a: Architec
   const encode = (tokens: Tokens, name: string) =>
     convolutions.residual(transformer.volume(tokens), `${name}.layer`, tokens.channels);
 
-  let result = encode(h4, 'encoder10');
-  result = convolutions.up(result, transformer.volume(h3), 'decoder5', 8 * f);
-  result = convolutions.up(result, encode(h2, 'encoder4'), 'decoder4', 4 * f);
-  result = convolutions.up(result, encode(h1, 'encoder3'), 'decoder3', 2 * f);
-  result = convolutions.up(result, encode(h0, 'encoder2'), 'decoder2', f);
-  result = convolutions.up(result, convolutions.residual(image, 'encoder1.layer', f), 'decoder1', f);
-  return convolutions.head(result);
+  const skips = [transformer.volume(h3), ...([h2, h1, h0] as const).map((h, at) => encode(h, `encoder${4 - at}`))];
+  let coarse = { input: encode(h4, 'encoder10'), grid: h4.grid, from: h4.channels };
+  for (const [at, skip] of [...skips, convolutions.residual(image, 'encoder1.layer', f)].entries()) {
+    const channels = Math.max(f, coarse.from / 2);
+    const input = convolutions.up(coarse, skip, `decoder${5 - at}`, channels);
+    coarse = { input, grid: doubled(coarse.grid), from: channels };
+  }
+  return convolutions.head(coarse.input);
+}
+
+function doubled([i, j, k]: Vec3): Vec3 {
+  return [2 * i, 2 * j, 2 * k];
 }
