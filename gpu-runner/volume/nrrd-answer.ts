@@ -2,8 +2,6 @@ import { encodeNrrd } from './nrrd-write.ts';
 import { type Segment, segmentKeys } from './segments.ts';
 import type { Affine, Vec3 } from './volume.ts';
 
-/** Digits of probabilities hardly shrink, however long one tries. */
-const FAST = 1;
 /** The key under which an answer says what made it. */
 const ABOUT = 'PDoRA';
 
@@ -42,5 +40,5 @@ export async function encodeNrrdProbabilities(
   about: object,
 ): Promise<Uint8Array> {
   const keyValues = [[ABOUT, JSON.stringify(about)] as const];
-  return await encodeNrrd({ shape, affine, type: 'float32', data: probabilities, channels, keyValues, level: FAST });
+  return await encodeNrrd({ shape, affine, type: 'float32', data: probabilities, channels, keyValues });
 }

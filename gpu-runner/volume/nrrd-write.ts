@@ -18,8 +18,6 @@ export interface NrrdContent {
   readonly data: ArrayLike<number>;
   readonly channels?: number;
   readonly keyValues: readonly (readonly [key: string, value: string])[];
-  /** Zlib's, 1 (fast) to 9 (small). */
-  readonly level?: number;
 }
 
 /**
@@ -28,7 +26,8 @@ export interface NrrdContent {
  */
 export async function encodeNrrd(content: NrrdContent): Promise<Uint8Array> {
   const voxels = voxelsOf(content);
-  const packed = await gzipNifti(new Uint8Array(voxels.buffer, voxels.byteOffset, voxels.byteLength), content.level);
+  const packing = content.type === 'float32' ? 'digits' : 'labels';
+  const packed = await gzipNifti(new Uint8Array(voxels.buffer, voxels.byteOffset, voxels.byteLength), packing);
   const header = new TextEncoder().encode(headerOf(content));
   const file = new Uint8Array(header.length + packed.length);
   file.set(header);

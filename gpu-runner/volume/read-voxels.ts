@@ -1,7 +1,8 @@
 import { ByteReader } from './byte-reader.ts';
 import { invalidVolume } from './invalid.ts';
 import type { Datatype } from './nifti-datatypes.ts';
-import { type Vec3, voxelCount } from './volume.ts';
+import { Placer } from './placer.ts';
+import { type Vec3, type Voxels, voxelCount } from './volume.ts';
 
 /** How voxels lie in a file, the first axis fastest. */
 export interface VoxelLayout {
@@ -14,7 +15,7 @@ export interface VoxelLayout {
   readonly intercept: number;
 }
 
-const BLOCK_VOXELS = 2 ** 17;
+const BLOCK_VOXELS = 2 ** 22;
 /** Some writers pad their files; more than this after the voxels is another thing than the header says. */
 const TRAILING_MAX_BYTES = 2 ** 20;
 /** Scans shrink two- to tenfold. What shrinks more than this holds no image, and would cost far more than it cost to send. */
@@ -46,40 +47,36 @@ export async function checkPromise(layout: VoxelLayout, file: Uint8Array, gzippe
 }
 
 /**
- * Reads the voxels block by block into C order, and what is left of the content.
+ * Reads the voxels block by block into C order, and what is left of the content. Whole numbers of 8 or 16 bits without
+ * scaling stay what they are, everything else becomes float32.
  *
  * @throws ServiceError `invalid_volume` where voxels are missing or not finite, or far more follows them
  */
-export async function readVoxels(reader: ByteReader, layout: VoxelLayout): Promise<Float32Array> {
-  const { datatype, slope, intercept, littleEndian } = layout;
-  const [ni, nj, nk] = layout.shape;
-  const total = ni * nj * nk;
-  const out = new Float32Array(total);
-  const block = new Uint8Array(Math.min(total, BLOCK_VOXELS) * datatype.bytes);
-  const view = new DataView(block.buffer);
-  let [i, j, k] = [0, 0, 0];
+export async function readVoxels(reader: ByteReader, layout: VoxelLayout): Promise<Voxels> {
+  const { datatype, slope, intercept, shape } = layout;
+  const total = voxelCount(shape);
+  const whole = slope === 1 && intercept === 0 && datatype.small !== null;
+  const out = whole ? datatype.small(total) : new Float32Array(total);
+  const place = new Placer(out, shape);
+  const buffer = new Uint8Array(blockVoxels(shape) * datatype.bytes);
   for (let done = 0; done < total; ) {
-    const voxels = Math.min(total - done, BLOCK_VOXELS);
-    const got = await reader.fill(block.subarray(0, voxels * datatype.bytes));
-    if (got < voxels * datatype.bytes) {
+    const block = buffer.subarray(0, (total - done) * datatype.bytes);
+    const got = await reader.fill(block);
+    if (got < block.length) {
       throw invalidVolume(`The file ends after ${done + Math.floor(got / datatype.bytes)} of ${total} voxels.`);
     }
-    for (let n = 0; n < voxels; n++) {
-      const value = Math.fround(datatype.read(view, n * datatype.bytes, littleEndian) * slope + intercept);
-      if (!Number.isFinite(value)) throw invalidVolume(`Voxel (${i}, ${j}, ${k}) is NaN, infinite or beyond float32.`);
-      out[(i * nj + j) * nk + k] = value;
-      if (++i === ni) {
-        i = 0;
-        if (++j === nj) {
-          j = 0;
-          k++;
-        }
-      }
-    }
-    done += voxels;
+    const values = datatype.values(block, layout.littleEndian);
+    place.put(values, whole ? null : { slope, intercept });
+    done += values.length;
   }
   if ((await reader.skip(TRAILING_MAX_BYTES + 1)) > TRAILING_MAX_BYTES) {
     throw invalidVolume('The file holds far more data than its header says.');
   }
   return out;
+}
+
+/** Whole slices where they fit into a block, else a part of one. */
+function blockVoxels([ni, nj, nk]: Vec3): number {
+  const slice = ni * nj;
+  return slice > BLOCK_VOXELS ? BLOCK_VOXELS : slice * Math.min(nk, Math.floor(BLOCK_VOXELS / slice));
 }

@@ -19,7 +19,7 @@ async function imageOf(reply: Response): Promise<Image> {
 function share(of: Image, like: Image, same: (a: number, b: number) => boolean): number {
   expect(of.volume.shape).toEqual(like.volume.shape);
   expect([...of.volume.affine]).toEqual([...like.volume.affine]);
-  const { data } = like.volume;
+  const data = Float32Array.from(like.volume.data);
   return (
     data.reduce((count, value, i) => count + (same(value, of.volume.data[i] ?? Number.NaN) ? 1 : 0), 0) / data.length
   );

@@ -89,7 +89,7 @@ describe('the voxels of a NRRD file', () => {
         ['gz', gzipSync(bytes)],
       ] as const) {
         const file = nrrd(space, content, `type: ${type}\nendian: ${endian}\nencoding: ${encoding}`);
-        expect((await readImage(file)).volume.data).toEqual(expected);
+        expect(Float32Array.from((await readImage(file)).volume.data)).toEqual(expected);
       }
     }
   });
