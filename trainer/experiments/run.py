@@ -10,24 +10,19 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nibabel
-import numpy as np
 from brats import prepare_brats
 from monai.utils import set_determinism
-from scores import scores
-from tqdm import tqdm
 
 from pdora.attach import attach
+from pdora.cli import measure
 from pdora.cli import run as train_and_store
 from pdora.config import AttachOptions, Config, read_config
-from pdora.files import Adapter, load_base, save_adapter
+from pdora.files import load_base, save_adapter
 from pdora.network import new_head
-from pdora.predict import predict
 from pdora.ranks import Ranks
 from pdora.train import train
 
@@ -107,22 +102,8 @@ def one_run(config: Config, method: str, cases: int, seed: int, work: Path) -> d
         "trained_parameters": trained,
         "adapter_bytes": out.stat().st_size,
         "base": base.digest,
-        "labels": dict(test_scores(config, adapter)),
+        "metrics": measure(config, adapter),
     }
-
-
-def test_scores(config: Config, adapter: Adapter) -> Iterator[tuple[str, dict[str, dict[str, float | None]]]]:
-    """Label's name -> case -> its scores, on the input's grid."""
-    maps = {}
-    for case in tqdm(config.data.test, desc="testing", unit="case"):
-        images, label_file = config.data.files(case)
-        truth = nibabel.load(label_file)
-        maps[case] = predict(adapter.model, adapter.task, images), np.asarray(truth.dataobj), truth.header.get_zooms()
-    for label in config.task.labels[1:]:
-        yield (
-            label["name"],
-            {case: scores(found, truth, label["value"], zooms) for case, (found, truth, zooms) in maps.items()},
-        )
 
 
 if __name__ == "__main__":

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from intervals import mean_interval
 from run import METHODS
-from scores import mean_interval
 
 
-def per_case(runs: Sequence[dict[str, Any]], label: str, score: str) -> list[float]:
+def labels(run: dict[str, Any]) -> list[str]:
+    """Names of the labels that were measured."""
+    return list(dict.fromkeys(metric["label"] for metric in run["metrics"]))
+
+
+def per_case(runs: Sequence[dict[str, Any]], label: str, name: str) -> list[float]:
     """One value a test case, the mean over the seeds; a case without a value in some seed is left out."""
-    scored = [run["labels"][label] for run in runs]
-    values = [[one[case][score] for one in scored] for case in scored[0]]
+    metrics = [metric for run in runs for metric in run["metrics"]]
+    cases = [metric["cases"] for metric in metrics if (metric["label"], metric["name"]) == (label, name)]
+    values = [[one[case] for one in cases] for case in cases[0]]
     return [sum(one) / len(one) for one in values if None not in one]
 
 
@@ -24,24 +30,24 @@ def grouped(runs: Sequence[dict[str, Any]]) -> dict[tuple[int, str], list[dict[s
 
 
 def table(runs: Sequence[dict[str, Any]]) -> str:
-    """Mean Dice and HD95 (mm) with intervals for every number of cases and method, in Markdown."""
-    labels = list(runs[0]["labels"])
-    scored = [f"{score}, {label}" for label in labels for score in ("Dice", "HD95")]
-    header = ["cases", "method", "trained", "kB", *scored]
-    lines = [f"| {' | '.join([*header, 'no HD95'])} |", "|---:|---|---:|---:|" + "---:|" * (2 * len(labels) + 1)]
+    """Mean Dice and HD95 (mm) with intervals for every number of cases and method, in Markdown.
+
+    The last column counts maps without a label, which have no distance to it; their means leave them out.
+    """
+    columns = [(label, name) for label in labels(runs[0]) for name in ("Dice", "HD95")]
+    header = ["cases", "method", "trained", "kB", *(f"{name}, {label}" for label, name in columns), "no HD95"]
+    lines = [f"| {' | '.join(header)} |", "|---:|---|---:|---:|" + "---:|" * (len(columns) + 1)]
     for (cases, method), same in grouped(runs).items():
-        trained, size = same[0]["trained_parameters"], same[0]["adapter_bytes"]
-        cells = [str(cases), f"`{method}`", f"{trained:,}", f"{size / 1000:,.0f}"]
-        missing = 0
-        for label in labels:
-            cells.append(_cell(per_case(same, label, "dice"), 3))
-            distances = per_case(same, label, "hd95")
-            cells.append(_cell(distances, 1))
-            missing += len(same[0]["labels"][label]) - len(distances)
-        lines.append(f"| {' | '.join([*cells, str(missing)])} |")
+        size = f"{same[0]['adapter_bytes'] / 1000:,.0f}"
+        cells = [str(cases), f"`{method}`", f"{same[0]['trained_parameters']:,}", size]
+        cells += [_cell(per_case(same, label, name), 3 if name == "Dice" else 1) for label, name in columns]
+        undefined = sum(metric["undefined"] for run in same for metric in run["metrics"])
+        lines.append(f"| {' | '.join([*cells, str(undefined)])} |")
     return "\n".join(lines)
 
 
 def _cell(values: Sequence[float], digits: int) -> str:
+    if not values:
+        return "none"
     mean, low, high = (f"{one:.{digits}f}" for one in mean_interval(values))
-    return f"{mean} ({low}-{high})" if values else "-"
+    return f"{mean} ({low} to {high})"

@@ -84,13 +84,17 @@ class AttachOptions:
 
 @dataclass(frozen=True)
 class Config:
-    """A base config has an `architecture`; an adapter config has a `base` file and a `method`."""
+    """A base config has an `architecture`; an adapter config has a `base` file and a `method`.
+
+    `limits` are sentences on what the model is not for or was not tried on; they go into the file's provenance.
+    """
 
     task: Task
     seed: int
     data: Data
     training: Training
     dtype: str
+    limits: list[str]
     architecture: Architecture | None = None
     base: Path | None = None
     method: AttachOptions | None = None
@@ -126,6 +130,7 @@ def read_config(path: str | Path, kind: str, folder: str | Path | None = None) -
         data=data,
         training=_training(section.section("training"), task.classes),
         dtype=dtype,
+        limits=_names(section, "limits", []),
         architecture=architecture,
         base=base,
         method=method,

@@ -1,4 +1,4 @@
-"""The splits of everything trained on real subjects, and the experiment's scores."""
+"""The splits of everything trained on real subjects, and how sure the experiment is of a mean."""
 
 import json
 import runpy
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import yaml
 from conftest import PROJECT
-from scipy import ndimage
 
 TRAINER = PROJECT / "trainer"
 CONFIGS = [*sorted((TRAINER / "configs").glob("hippocampus*.yaml")), TRAINER / "experiments" / "few-cases.yaml"]
@@ -44,19 +43,8 @@ def test_base_and_adapter_have_no_subject_in_common(subjects):
     assert not subjects["hippocampus-base", "train"] & subjects["hippocampus", "train"]
 
 
-def test_the_distance_is_the_95th_percentile_of_both_directions_in_mm(experiment):
-    scores = experiment("scores")["scores"]
-    rng, spacing = np.random.default_rng(3), (0.8, 1.0, 2.5)
-    a, b = (ndimage.gaussian_filter(rng.normal(size=(24, 20, 16)), 3) > 0 for _ in range(2))
-    surfaces = [mask & ~ndimage.binary_erosion(mask) for mask in (a, b)]
-    away = [ndimage.distance_transform_edt(~one, sampling=spacing) for one in surfaces]
-    expected = max(np.percentile(away[1][surfaces[0]], 95), np.percentile(away[0][surfaces[1]], 95))
-    assert scores(a * 2, b * 2, 2, spacing)["hd95"] == pytest.approx(expected, rel=1e-3)
-    assert scores(np.zeros_like(a), b * 2, 2, spacing) == {"dice": 0.0, "hd95": None}
-
-
 def test_the_interval_of_a_mean_is_that_of_its_standard_error(experiment):
     values = np.random.default_rng(5).normal(0.8, 0.1, 400)
-    mean, low, high = experiment("scores")["mean_interval"](list(values))
+    mean, low, high = experiment("intervals")["mean_interval"](list(values))
     error = 1.96 * values.std() / 20
     assert (mean, low, high) == pytest.approx((values.mean(), values.mean() - error, values.mean() + error), abs=1e-3)
