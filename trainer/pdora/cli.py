@@ -19,8 +19,9 @@ from pdora.config import AttachOptions, Config, read_config
 from pdora.convert import read_description, to_adapter, to_base
 from pdora.files import Adapter, Base, load_base, save_adapter, save_base
 from pdora.network import build_network, new_head
-from pdora.predict import dice, predict
+from pdora.predict import predict
 from pdora.ranks import Ranks
+from pdora.scores import scores
 from pdora.selftest import selftest_miss
 from pdora.train import train
 
@@ -105,25 +106,39 @@ def run(config: Config, out: Path, *, resume: bool = False) -> Base | Adapter:
 
 
 def measure(config: Config, stored: Base | Adapter) -> list[dict[str, Any]]:
-    """Dice of every label on every test case, on the input's grid, of the network as stored."""
-    scores: dict[str, dict[str, float]] = {label["name"]: {} for label in config.task.labels[1:]}
+    """Dice and HD95 (mm) of every label on every test case, on the input's grid, of the network as stored.
+
+    A mean of HD95 is over the cases that have one.
+    """
+    names = [label["name"] for label in config.task.labels[1:]]
+    found: dict[str, dict[str, dict[str, float | None]]] = {name: {} for name in names}
     for case in tqdm(config.data.test, desc="testing", unit="case"):
         images, label_file = config.data.files(case)
-        found = predict(stored.model, stored.task, images)
-        truth = np.asarray(nibabel.load(label_file).dataobj)
+        labels, truth = predict(stored.model, stored.task, images), nibabel.load(label_file)
         for label in config.task.labels[1:]:
-            scores[label["name"]][case] = round(dice(found, truth, label["value"]), 4)
+            found[label["name"]][case] = scores(
+                labels, np.asarray(truth.dataobj), label["value"], truth.header.get_zooms()[:3]
+            )
     return [
-        {"name": "Dice", "label": label, "mean": round(float(np.mean(list(cases.values()))), 4), "cases": cases}
-        for label, cases in scores.items()
+        _metric(name, label, {case: one[key] for case, one in cases.items()})
+        for label, cases in found.items()
+        for name, key in (("Dice", "dice"), ("HD95", "hd95"))
         if cases
     ]
+
+
+def _metric(name: str, label: str, cases: dict[str, float | None]) -> dict[str, Any]:
+    values = [value for value in cases.values() if value is not None]
+    mean = round(float(np.mean(values)), 4) if values else None
+    return {"name": name, "label": label, "mean": mean, "undefined": len(cases) - len(values), "cases": cases}
 
 
 def _provenance(config: Config, stored: Base | Adapter) -> dict[str, Any]:
     metrics = measure(config, stored)
     for metric in metrics:
-        print(f"test Dice {metric['label']}: mean {metric['mean']:.3f}, lowest {min(metric['cases'].values()):.3f}")
+        values = [value for value in metric["cases"].values() if value is not None]
+        span = f"mean {metric['mean']:.3f}, {min(values):.3f} to {max(values):.3f}" if values else "no case"
+        print(f"test {metric['name']} {metric['label']}: {span}")
     data = config.data
     return {
         "trainer": f"pdora {version('pdora')}, torch {torch.__version__.split('+')[0]}, monai {version('monai')}",
@@ -132,6 +147,7 @@ def _provenance(config: Config, stored: Base | Adapter) -> dict[str, Any]:
         "steps": config.training.steps,
         "datasets": [{"name": data.source, "train": data.train, "validation": data.validation, "test": data.test}],
         "metrics": metrics,
+        **({"limits": config.limits} if config.limits else {}),
     }
 
 

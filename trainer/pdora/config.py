@@ -51,7 +51,10 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Training:
-    """`head_rate` times the learning rate is the head's: a fresh one has far to go while the rest only adapts."""
+    """`head_rate` times the learning rate is the head's: a fresh one has far to go while the rest only adapts.
+
+    `bfloat16` runs the network under autocast on a CPU too, where that is the faster with AMX and the slower without.
+    """
 
     steps: int
     batch_size: int
@@ -63,6 +66,7 @@ class Training:
     class_weights: list[float]
     augmentation: Augmentation
     workers: int
+    bfloat16: bool
     checkpoint_every: int
     validate_every: int
 
@@ -80,13 +84,17 @@ class AttachOptions:
 
 @dataclass(frozen=True)
 class Config:
-    """A base config has an `architecture`; an adapter config has a `base` file and a `method`."""
+    """A base config has an `architecture`; an adapter config has a `base` file and a `method`.
+
+    `limits` are sentences on what the model is not for or was not tried on; they go into the file's provenance.
+    """
 
     task: Task
     seed: int
     data: Data
     training: Training
     dtype: str
+    limits: list[str]
     architecture: Architecture | None = None
     base: Path | None = None
     method: AttachOptions | None = None
@@ -122,6 +130,7 @@ def read_config(path: str | Path, kind: str, folder: str | Path | None = None) -
         data=data,
         training=_training(section.section("training"), task.classes),
         dtype=dtype,
+        limits=_names(section, "limits", []),
         architecture=architecture,
         base=base,
         method=method,
@@ -253,6 +262,7 @@ def _training(section: Section, classes: int) -> Training:
             flip_axes=axes,
         ),
         workers=section.count("workers", 0, low=0),
+        bfloat16=section.get("bfloat16", bool, False),
         checkpoint_every=section.count("checkpoint_every", 100),
         validate_every=section.count("validate_every", 200),
     )

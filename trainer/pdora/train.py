@@ -29,7 +29,8 @@ def train(
     """Train what requires a gradient, in place, for `config.training.steps` steps.
 
     A checkpoint (trained parameters, optimiser, step) is written every `checkpoint_every` steps; with `resume` an
-    existing one is continued, if it belongs to this config. On CUDA the network runs under autocast.
+    existing one is continued, if it belongs to this config. On CUDA the network runs under autocast, on a CPU
+    under that of bfloat16 where the config says so.
     """
     t = config.training
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -62,7 +63,7 @@ def train(
         for step, batch in enumerate(loader, start + 1):
             image, label = batch["image"].to(device), batch["label"].to(device)
             optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(device.type, enabled=device.type == "cuda"):
+            with torch.autocast(device.type, enabled=device.type == "cuda" or t.bfloat16):
                 logits = model(image)
             loss = loss_of(logits.float(), label)
             if not torch.isfinite(loss):
