@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Format } from '../schemas/answer-formats.ts';
 import { type FormatProblem, ServiceError } from '../schemas/errors.ts';
 import { type Base, loadBase } from './adapter/base.ts';
 import { invalidFile } from './adapter/checked-file.ts';
@@ -28,12 +29,14 @@ export interface EngineRequest {
   /** An adapter's file; left out, the base runs with its own head. */
   readonly adapter?: Uint8Array | undefined;
   readonly output?: Output | undefined;
+  /** NIfTI if left out. */
+  readonly format?: Format | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface EngineResult {
-  /** A gzipped NIfTI on the grid of the first channel. */
+  /** In the request's format, on the grid of the first channel. */
   readonly body: Uint8Array;
   readonly adapterDigest: string | null;
   readonly baseDigest: string;
@@ -90,11 +93,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
   return {
     base,
-    async segment({ images, adapter: bytes, output = 'labels', signal, onProgress }) {
+    async segment({ images, adapter: bytes, output = 'labels', format = 'nifti', signal, onProgress }) {
       const adapter = bytes === undefined ? null : await admit(bytes);
       // The arrays are moved to another thread; the caller keeps its own.
       const copies = images.map(({ channel, bytes: file }) => ({ channel, bytes: new Uint8Array(file) }));
-      const request = { runId: randomUUID(), images: copies, base, adapter, output, signal, onProgress };
+      const request = { runId: randomUUID(), images: copies, base, adapter, output, format, signal, onProgress };
       const { body, timings } = await segmenter.segment(request);
       return { body, adapterDigest: adapter?.digest ?? null, baseDigest: base.digest, timings };
     },

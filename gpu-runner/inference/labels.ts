@@ -1,19 +1,16 @@
-import type { Region } from '../../schemas/manifest.ts';
-
 export type LabelMap = Uint8Array | Uint16Array;
 
 /** An array that holds every value from 0 to `largest`. */
-function labelArray(voxels: number, largest: number): LabelMap {
+export function labelArray(voxels: number, largest: number): LabelMap {
   return largest > 255 ? new Uint16Array(voxels) : new Uint8Array(voxels);
 }
 
 /**
  * The channel with the largest logit of each voxel, the first of equals; softmax keeps the order, so it is left out.
- * `logits` are `[classes, voxels]`.
+ * `logits` are `[classes, voxels]`, `labels` `[voxels]`.
  */
-export function argmaxLabels(logits: Float32Array, classes: number): LabelMap {
-  const voxels = logits.length / classes;
-  const labels = labelArray(voxels, classes - 1);
+export function argmaxLabels(logits: Float32Array, classes: number, labels: LabelMap): void {
+  const voxels = labels.length;
   for (let n = 0; n < voxels; n += 1) {
     let best = logits[n] ?? 0;
     let label = 0;
@@ -25,22 +22,20 @@ export function argmaxLabels(logits: Float32Array, classes: number): LabelMap {
     }
     labels[n] = label;
   }
-  return labels;
 }
 
 /**
  * The value of the last region whose probability is at least 0.5, else 0. A probability is at least 0.5 where its
- * logit is at least 0. `logits` are `[regions, voxels]`.
+ * logit is at least 0. `logits` are `[regions, voxels]`, `values` the regions' own, `labels` `[voxels]`.
  */
-export function regionLabels(logits: Float32Array, regions: readonly Region[]): LabelMap {
-  const voxels = logits.length / regions.length;
-  const labels = labelArray(voxels, Math.max(...regions.map((region) => region.value)));
-  for (const [index, { value }] of regions.entries()) {
+export function regionLabels(logits: Float32Array, values: readonly number[], labels: LabelMap): void {
+  const voxels = labels.length;
+  labels.fill(0);
+  for (const [index, value] of values.entries()) {
     for (let n = 0; n < voxels; n += 1) {
       if ((logits[index * voxels + n] ?? 0) >= 0) labels[n] = value;
     }
   }
-  return labels;
 }
 
 /** Turns logits `[classes, voxels]` into probabilities, in place. */

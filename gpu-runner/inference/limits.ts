@@ -15,34 +15,33 @@ export function inputVoxelsMax(memoryBytes: number, channels: number): number {
 }
 
 /** What the cost of a run depends on. */
-export interface RunSize {
+export interface PlannedRun {
   readonly inputVoxels: number;
   readonly gridVoxels: number;
   readonly channels: number;
   readonly classes: number;
   readonly output: Output;
-}
-
-export interface PlannedRun extends RunSize {
   readonly shape: Vec3;
   readonly task: Pick<Task, 'inference'>;
 }
 
 /**
- * Bytes that a run holds at its largest: the decoded input; on the network's grid the prepared volume and the logits,
- * each in two processes, and the blend's weights; the answer with its encoding.
+ * Bytes that a run holds at its largest: the decoded input; on the network's grid the prepared volume and what was
+ * decided, each in two processes, and the planes that are blended; the answer with its encoding.
  */
-export function runBytes(run: RunSize): number {
-  const { inputVoxels, gridVoxels, channels, classes, output } = run;
-  const answer = output === 'probabilities' ? 2 * classes : 1;
-  return BYTES * (inputVoxels * (channels + answer) + gridVoxels * (2 * channels + 2 * classes + 1));
+export function runBytes(run: PlannedRun): number {
+  const { inputVoxels, gridVoxels, channels, classes, output, shape, task } = run;
+  const decided = output === 'probabilities' ? 2 * classes : 1;
+  const planes = Math.min(task.inference.roi_size[0], shape[0]) * shape[1] * shape[2] * (classes + 1);
+  return BYTES * (inputVoxels * (channels + decided) + gridVoxels * (2 * channels + decided) + planes);
 }
 
 /** Refuses, before anything is allocated for it, a run that this machine cannot hold or that would take no end of windows. */
 export function checkRun(run: PlannedRun, memoryBytes: number): void {
-  const { shape, task, gridVoxels, channels, classes } = run;
+  const { shape, task, gridVoxels, channels, classes, output } = run;
   const size = shape.join(' x ');
-  if (gridVoxels * Math.max(channels, classes) * BYTES > MESSAGE_MAX_BYTES) {
+  const answered = output === 'probabilities' ? classes : 1;
+  if (gridVoxels * Math.max(channels, answered) * BYTES > MESSAGE_MAX_BYTES) {
     const message = `At the adapter's spacing the volume has ${size} voxels for each of ${channels} channels and ${classes} classes: too many.`;
     throw new ServiceError('invalid_volume', message);
   }

@@ -1,14 +1,17 @@
+import type { Format } from '../../schemas/answer-formats.ts';
 import { ServiceError } from '../../schemas/errors.ts';
 import { headChannels } from '../../schemas/manifest.ts';
 import type { Base } from '../adapter/base.ts';
 import type { CompiledAdapter } from '../adapter/compiled.ts';
 import { voxelCount } from '../volume/volume.ts';
 import { type Image, matchChannels } from './channels.ts';
+import { type Decided, decisionOf } from './decision.ts';
 import { type AllowedWindows, checkRun, inputVoxelsMax, isAllowedWindow, runBytes } from './limits.ts';
 import { Semaphore } from './semaphore.ts';
 import type { NetworkRunner } from './session-types.ts';
+import type { LabelStatistics } from './statistics.ts';
 import type { VolumePool, VolumeThread } from './volume-pool.ts';
-import type { Output, Task } from './volume-work.ts';
+import type { OnGrid, Output, Task } from './volume-work.ts';
 import { checkWindowMemory } from './window-memory.ts';
 
 export interface SegmentRequest {
@@ -19,6 +22,7 @@ export interface SegmentRequest {
   /** Null for the base with its own head. */
   readonly adapter: CompiledAdapter | null;
   readonly output: Output;
+  readonly format: Format;
   /** Aborted with the error that the call is to reject with. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -32,11 +36,13 @@ export type Phase = (typeof PHASES)[number];
 export type Timings = Readonly<Record<Phase, number>>;
 
 export interface Segmented {
-  /** A gzipped NIfTI on the grid of the first channel. */
+  /** In the request's format, on the grid of the first channel. */
   readonly body: Uint8Array<ArrayBuffer>;
   /** Of that grid. */
   readonly voxels: number;
   readonly windows: number;
+  /** How sure the network was of each label that it gave; null for probabilities. */
+  readonly statistics: readonly LabelStatistics[] | null;
   readonly timings: Timings;
 }
 
@@ -48,7 +54,7 @@ export interface SegmenterOptions {
   readonly windows: AllowedWindows;
 }
 
-/** From NIfTI files to a NIfTI file: decode, prepare, run, decide, encode. */
+/** From files of volumes to a file of labels or probabilities: decode, prepare, run, decide, encode. */
 export class Segmenter {
   readonly #options: SegmenterOptions;
   readonly #memory: Semaphore;
@@ -99,7 +105,7 @@ export class Segmenter {
     clock: PhaseClock,
   ): Promise<Segmented> {
     const { network, memoryBytes } = this.#options;
-    const { base, adapter, output, signal } = request;
+    const { base, adapter, output, format, signal } = request;
     const [channels, classes] = [task.channels.length, headChannels(task)];
     const maxVoxels = inputVoxelsMax(memoryBytes, channels);
     const { inputVoxels, shape } = await thread.decode({ files, task, maxVoxels }, signal);
@@ -115,19 +121,37 @@ export class Segmenter {
       clock.end('preprocess');
       const { roi_size: window, overlap, blend } = task.inference;
       const result = await network.run(
-        { runId: request.runId, base: base.digest, window, overlap, blend, adapter, volume, channels, classes, shape },
+        {
+          runId: request.runId,
+          base: base.digest,
+          window,
+          overlap,
+          blend,
+          adapter,
+          volume,
+          channels,
+          classes,
+          shape,
+          decision: decisionOf(task, output),
+        },
         { signal, onProgress: request.onProgress },
       );
       clock.split('queue', { fuse: result.timings.fuse, infer: result.timings.infer });
-      const { logits, windows } = result;
+      const { decided, windows } = result;
       const sources = { adapter: adapter?.digest ?? null, base: base.digest };
-      const answer = await thread.answer({ logits, classes, output, ...sources }, signal);
+      const answer = await thread.answer({ onGrid: onGridOf(decided, classes), format, ...sources }, signal);
       clock.split('postprocess', { encode: answer.encode });
-      return { body: answer.body, voxels: inputVoxels, windows, timings: clock.timings };
+      const statistics = decided.kind === 'labels' ? decided.statistics : null;
+      return { body: answer.body, voxels: inputVoxels, windows, statistics, timings: clock.timings };
     } finally {
       release();
     }
   }
+}
+
+function onGridOf(decided: Decided, classes: number): OnGrid {
+  if (decided.kind === 'labels') return { output: 'labels', labels: decided.labels };
+  return { output: 'probabilities', probabilities: decided.values, classes };
 }
 
 /** Adds the time that passes to phases, so that together they are the whole. */

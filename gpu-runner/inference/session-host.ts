@@ -139,7 +139,7 @@ export class SessionHost implements NetworkRunner {
   async runWindow({ base, window, adapter, input }: WindowRequest): Promise<Float32Array> {
     const architecture = this.#weights.all.get(base)?.architecture;
     if (architecture === undefined) throw new Error(`the base ${base} is not registered`);
-    const { logits } = await this.run({
+    const { decided } = await this.run({
       runId: 'window',
       base,
       window,
@@ -150,8 +150,10 @@ export class SessionHost implements NetworkRunner {
       channels: architecture.in_channels,
       classes: adapter?.replaced.get(HEAD_PARAMETERS[0])?.shape[0] ?? architecture.out_channels,
       shape: window,
+      decision: { kind: 'logits' },
     });
-    return logits;
+    if (decided.kind !== 'values') throw new Error('the run answered no logits');
+    return decided.values;
   }
 
   /** The window of a run is checked before; that of a self-test comes here as it is. */
@@ -200,9 +202,9 @@ export class SessionHost implements NetworkRunner {
       const { code, message } = reply;
       pending.reject(code === 'internal' ? new Error(message) : new ServiceError(code, message));
     } else {
-      const { logits, windows, timings } = reply;
+      const { decided, windows, timings } = reply;
       const queue = pending.sentAt - pending.queuedAt;
-      pending.resolve({ logits, windows, classes: pending.request.classes, timings: { queue, ...timings } });
+      pending.resolve({ decided, windows, classes: pending.request.classes, timings: { queue, ...timings } });
     }
     this.#next();
   }

@@ -1,6 +1,7 @@
 import type { Architecture } from '../../schemas/architecture.ts';
 import type { ErrorCode } from '../../schemas/errors.ts';
 import type { FeedableAdapter } from '../network/feeds.ts';
+import type { Decided } from './decision.ts';
 import type { Provider, RunRequest, RunTimings } from './session-types.ts';
 
 /** A base as the child process knows it: its parameters lie in a weights file. */
@@ -39,7 +40,7 @@ export type RunReply =
   | {
       readonly type: 'done';
       readonly id: number;
-      readonly logits: Float32Array;
+      readonly decided: Decided;
       readonly windows: number;
       readonly timings: Omit<RunTimings, 'queue'>;
     }

@@ -1,6 +1,7 @@
 import type { CompiledAdapter } from '../adapter/compiled.ts';
 import type { Vec3 } from '../volume/volume.ts';
 import type { Blend } from './blend.ts';
+import type { Decided, Decision } from './decision.ts';
 
 /** Where sessions run; a host tries its providers in order. */
 export type Provider = 'cuda' | 'cpu';
@@ -32,6 +33,7 @@ export interface RunRequest {
   /** Channels of the head. */
   readonly classes: number;
   readonly shape: Vec3;
+  readonly decision: Decision;
 }
 
 /** Milliseconds. */
@@ -45,8 +47,7 @@ export interface RunTimings {
 }
 
 export interface RunResult {
-  /** Blended logits `[classes, ...shape]` in C order. */
-  readonly logits: Float32Array;
+  readonly decided: Decided;
   readonly classes: number;
   readonly windows: number;
   readonly timings: RunTimings;

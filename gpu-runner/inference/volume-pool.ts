@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { type ErrorCode, ServiceError } from '../../schemas/errors.ts';
 import { type Owned, own } from './owned.ts';
 import { Semaphore } from './semaphore.ts';
-import type { Answer, AnswerRequest, Decoded, DecodeRequest, PreparedVolume } from './volume-work.ts';
+import type { Answer, AnswerRequest, Decoded, DecodeRequest, OnGrid, PreparedVolume } from './volume-work.ts';
 
 export type ThreadRequest =
   | { readonly kind: 'decode'; readonly body: DecodeRequest }
@@ -49,8 +49,8 @@ export class VolumeThread {
   }
 
   async answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer> {
-    const logits = own(request.logits);
-    const reply = await this.#call({ kind: 'answer', body: { ...request, logits } }, [logits], signal);
+    const { onGrid, moved } = movable(request.onGrid);
+    const reply = await this.#call({ kind: 'answer', body: { ...request, onGrid } }, [moved], signal);
     return reply.kind === 'answered' ? reply.value : fail(reply);
   }
 
@@ -95,6 +95,15 @@ export class VolumeThread {
     this.#alive = false;
     this.#settle?.({ ...DEAD, message: `${DEAD.message}: ${message}` });
   }
+}
+
+function movable(onGrid: OnGrid): { onGrid: OnGrid; moved: Owned } {
+  if (onGrid.output === 'labels') {
+    const labels = own(onGrid.labels);
+    return { onGrid: { ...onGrid, labels }, moved: labels };
+  }
+  const probabilities = own(onGrid.probabilities);
+  return { onGrid: { ...onGrid, probabilities }, moved: probabilities };
 }
 
 function fail(reply: ThreadReply): never {

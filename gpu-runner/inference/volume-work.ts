@@ -1,13 +1,16 @@
+import type { Format } from '../../schemas/answer-formats.ts';
 import type { AdapterManifest } from '../../schemas/manifest.ts';
 import { encodeLabelMap, encodeProbabilities } from '../volume/answer.ts';
 import { keepLargestComponent } from '../volume/components.ts';
 import { planGrid } from '../volume/grid-plan.ts';
 import type { NiftiHeader } from '../volume/nifti-header.ts';
-import { readNifti } from '../volume/nifti-read.ts';
+import { encodeNrrdProbabilities, encodeSegNrrd } from '../volume/nrrd-answer.ts';
 import { type Prepared, prepare } from '../volume/prepare.ts';
+import { readImage } from '../volume/read-image.ts';
 import { checkSameGrid } from '../volume/same-grid.ts';
-import { type Vec3, type Volume, voxelCount } from '../volume/volume.ts';
-import { activate, argmaxLabels, type LabelMap, regionLabels } from './labels.ts';
+import { segmentsOf } from '../volume/segments.ts';
+import { type Affine, type Vec3, type Volume, voxelCount } from '../volume/volume.ts';
+import type { LabelMap } from './labels.ts';
 import { own } from './owned.ts';
 
 /** The parts of a manifest that say how a volume becomes an answer; an adapter's count before its base's. */
@@ -19,7 +22,7 @@ export type Task = Pick<
 export type Output = 'labels' | 'probabilities';
 
 export interface DecodeRequest {
-  /** NIfTI files, one a channel, in the task's order. */
+  /** NIfTI or NRRD files, one a channel, in the task's order. */
   readonly files: readonly Uint8Array[];
   readonly task: Task;
   readonly maxVoxels: number;
@@ -37,12 +40,17 @@ export interface PreparedVolume {
   readonly shape: Vec3;
 }
 
+/** What the network decided, on its grid; overwritten. */
+export type OnGrid =
+  /** `[...shape]` */
+  | { readonly output: 'labels'; readonly labels: LabelMap }
+  /** `[classes, ...shape]` */
+  | { readonly output: 'probabilities'; readonly probabilities: Float32Array; readonly classes: number };
+
 export interface AnswerRequest {
-  /** `[classes, ...shape]`, blended; overwritten. */
-  readonly logits: Float32Array;
-  readonly classes: number;
-  readonly output: Output;
-  /** What the answer's header extension says beside the labels. */
+  readonly onGrid: OnGrid;
+  readonly format: Format;
+  /** What the answer's header says beside the labels. */
   readonly adapter: string | null;
   readonly base: string;
 }
@@ -54,19 +62,26 @@ export interface Answer {
   readonly encode: number;
 }
 
+/** Of the first channel: what an answer lies on. */
+interface Grid {
+  readonly header: NiftiHeader;
+  readonly shape: Vec3;
+  readonly affine: Affine;
+}
+
 /** One volume on its way: decoded, prepared, answered, in this order. Blocks its thread while it works. */
 export class VolumeWork {
   #task: Task | null = null;
   #volumes: readonly Volume[] = [];
-  #header: NiftiHeader | null = null;
+  #grid: Grid | null = null;
   #prepared: Prepared | null = null;
 
   /** Throws `invalid_volume` and `grid_mismatch`. */
   async decode({ files, task, maxVoxels }: DecodeRequest): Promise<Decoded> {
     const volumes: Volume[] = [];
     for (const file of files) {
-      const image = await readNifti(file, { maxVoxels });
-      this.#header ??= image.header;
+      const image = await readImage(file, { maxVoxels });
+      this.#grid ??= { header: image.header, shape: image.volume.shape, affine: image.volume.affine };
       volumes.push(image.volume);
       // Before the next file takes memory too.
       checkSameGrid(volumes, task.channels);
@@ -85,30 +100,33 @@ export class VolumeWork {
     return { volume: own(this.#prepared.data), shape: this.#prepared.shape };
   }
 
-  /** From blended logits to the file on the input's grid. */
-  async answer({ logits, classes, output, adapter, base }: AnswerRequest): Promise<Answer> {
+  /** From what the network decided to the file on the input's grid. */
+  async answer({ onGrid, format, adapter, base }: AnswerRequest): Promise<Answer> {
     const start = performance.now();
     const task = started(this.#task);
     const prepared = started(this.#prepared);
-    const header = started(this.#header);
-    const extension = { labels: task.labels, adapter, base };
-    if (output === 'probabilities') {
-      const back = prepared.probabilitiesBack(activate(logits, classes, task.activation), classes);
+    const grid = started(this.#grid);
+    const about = { labels: task.labels, adapter, base };
+    if (onGrid.output === 'probabilities') {
+      const { probabilities, classes } = onGrid;
+      const back = prepared.probabilitiesBack(probabilities, classes);
       const postprocessed = performance.now();
-      const body = own(await encodeProbabilities(header, back, classes, extension));
-      return { body, postprocess: postprocessed - start, encode: performance.now() - postprocessed };
+      const body =
+        format === 'nrrd'
+          ? await encodeNrrdProbabilities(grid, back, classes, about)
+          : await encodeProbabilities(grid.header, back, classes, about);
+      return { body: own(body), postprocess: postprocessed - start, encode: performance.now() - postprocessed };
     }
-    const labels = decide(logits, classes, task);
+    const { labels } = onGrid;
     keepLargestComponent(labels, prepared.shape, task.postprocessing.largest_component);
     const back = prepared.labelsBack(labels);
     const postprocessed = performance.now();
-    const body = own(await encodeLabelMap(header, back, extension));
-    return { body, postprocess: postprocessed - start, encode: performance.now() - postprocessed };
+    const body =
+      format === 'nrrd'
+        ? await encodeSegNrrd(grid, back, segmentsOf(task.labels, task.regions), about)
+        : await encodeLabelMap(grid.header, back, about);
+    return { body: own(body), postprocess: postprocessed - start, encode: performance.now() - postprocessed };
   }
-}
-
-function decide(logits: Float32Array, classes: number, task: Task): LabelMap {
-  return task.activation === 'softmax' ? argmaxLabels(logits, classes) : regionLabels(logits, started(task.regions));
 }
 
 function started<T>(value: T | null | undefined): T {

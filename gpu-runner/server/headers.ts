@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FORMATS, type Format } from '../../schemas/answer-formats.ts';
 import { OUTPUTS } from '../../schemas/api.ts';
 import { ServiceError } from '../../schemas/errors.ts';
 import { DEADLINE_ASYNC_MAX_SECONDS, DEADLINE_DEFAULT_SECONDS } from '../../schemas/limits.ts';
@@ -20,6 +21,7 @@ const headersSchema = z.object({
     .optional(),
   'x-tenant': nameSchema.optional(),
   'x-output': z.enum(OUTPUTS).default('labels'),
+  'x-format': z.enum(FORMATS).default('nifti'),
   'x-grant': z.string().max(GRANT_MAX_CHARACTERS).optional(),
   'x-base-grant': z.string().max(GRANT_MAX_CHARACTERS).optional(),
 });
@@ -31,6 +33,7 @@ export interface Call {
   readonly deadline: number;
   readonly tenant: string | null;
   readonly output: (typeof OUTPUTS)[number];
+  readonly format: Format;
   /** Null for the base alone. */
   readonly adapter: { readonly digest: string; readonly grant: string } | null;
   readonly base: BaseRequest;
@@ -55,6 +58,7 @@ export function readCall(headers: Headers, now: number): Call {
     deadline: Math.min(data['x-deadline'] ?? now + 1000 * DEADLINE_DEFAULT_SECONDS, latest),
     tenant: data['x-tenant'] ?? null,
     output: data['x-output'],
+    format: data['x-format'],
     adapter: digest === undefined ? null : { digest, grant: grant ?? '' },
     base: { digest: data['x-base-digest'], file: data['x-base-file'] ?? null, grant: data['x-base-grant'] ?? null },
   };

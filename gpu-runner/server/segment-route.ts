@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { CONTENT_TYPE } from '../../schemas/answer-formats.ts';
 import { PHASES, type Timings } from '../inference/segment.ts';
 import { asRun } from './admission.ts';
 import { readImages } from './body.ts';
@@ -21,12 +22,12 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
     let letGo: (() => void) | undefined;
     try {
       const { base, adapter, tier } = model;
-      const { output } = call;
+      const { output, format } = call;
       const waiting = performance.now();
       letGo = await bodies.acquire(size.heldBytes, signal);
       const waited = performance.now() - waiting;
       const images = await readImages(incoming, size, signal);
-      const request = { runId: run.id, images, base, adapter, output, signal, onProgress, onDecoded: letGo };
+      const request = { runId: run.id, images, base, adapter, output, format, signal, onProgress, onDecoded: letGo };
       const { body, voxels, windows, timings: spent } = await segmenter.segment(request);
       const timings = { ...spent, queue: spent.queue + waited, fetch };
       services.metrics.countSegmentation(tier, windows, timings);
@@ -42,7 +43,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
         milliseconds: rounded(timings),
       });
       return c.body(body, 200, {
-        'content-type': 'application/gzip',
+        'content-type': CONTENT_TYPE[format],
         'content-length': String(body.byteLength),
         'x-base-digest': base.digest,
         'x-adapter-cache': tier,

@@ -3,8 +3,6 @@ import { encodeNifti, gzipNifti } from './nifti-write.ts';
 
 /** NIFTI_INTENT_LABEL: voxels are indices into a list of names. */
 const INTENT_LABEL = 1002;
-/** Digits of probabilities hardly shrink, however long one tries. */
-const FAST = 1;
 
 /**
  * The label map as an answer: gzipped NIfTI on the input's grid.
@@ -21,6 +19,7 @@ export async function encodeLabelMap(
   const datatype = labels instanceof Uint8Array ? 'uint8' : 'uint16';
   return await gzipNifti(
     encodeNifti({ header, datatype, data: labels, intent: INTENT_LABEL, extension: JSON.stringify(extension) }),
+    'labels',
   );
 }
 
@@ -37,6 +36,6 @@ export async function encodeProbabilities(
 ): Promise<Uint8Array> {
   return await gzipNifti(
     encodeNifti({ header, datatype: 'float32', data: probabilities, channels, extension: JSON.stringify(extension) }),
-    FAST,
+    'digits',
   );
 }

@@ -9,8 +9,8 @@ export class ByteReader {
   readonly #chunks: AsyncGenerator<Uint8Array, void>;
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(file: Uint8Array) {
-    this.#chunks = isGzip(file) ? unpack(file) : slices(file);
+  constructor(file: Uint8Array, gzipped = isGzip(file)) {
+    this.#chunks = gzipped ? unpack(file) : slices(file);
   }
 
   /**

@@ -128,7 +128,7 @@ describe('a thousand damaged adapter files', () => {
     const labels = async (ref: string) => {
       const reply = await system.segment(`adapter=${ref}`, volume);
       expect(reply.status).toBe(200);
-      return (await readNifti(new Uint8Array(await reply.arrayBuffer()))).volume.data;
+      return Float32Array.from((await readNifti(new Uint8Array(await reply.arrayBuffer()))).volume.data);
     };
     const want = await labels('victim');
     const slipped = outcomes.filter(({ file, told }) => file?.fate.by === 'nobody, perhaps' && told === 'ready');

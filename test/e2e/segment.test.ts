@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type NiftiImage, readNifti } from '../../gpu-runner/volume/nifti-read.ts';
+import { readNifti } from '../../gpu-runner/volume/nifti-read.ts';
+import type { Image } from '../../gpu-runner/volume/read-image.ts';
 import { baseSchema, problemSchema } from '../../schemas/api.ts';
 import { describeShared, sharedPath } from '../support/shared.ts';
 import { patchManifest, patchTensor } from './support/damage.ts';
@@ -10,15 +11,15 @@ const fixture = (...parts: string[]) => readFile(sharedPath('fixtures', 'parity'
 const p1 = (name: string) => fixture('p1-legacy-f12', name);
 const p2 = (name: string) => fixture('p2-fixed-f12-2ch', name);
 
-async function imageOf(reply: Response): Promise<NiftiImage> {
+async function imageOf(reply: Response): Promise<Image> {
   expect(reply.status).toBe(200);
   return readNifti(new Uint8Array(await reply.arrayBuffer()));
 }
 
-function share(of: NiftiImage, like: NiftiImage, same: (a: number, b: number) => boolean): number {
+function share(of: Image, like: Image, same: (a: number, b: number) => boolean): number {
   expect(of.volume.shape).toEqual(like.volume.shape);
   expect([...of.volume.affine]).toEqual([...like.volume.affine]);
-  const { data } = like.volume;
+  const data = Float32Array.from(like.volume.data);
   return (
     data.reduce((count, value, i) => count + (same(value, of.volume.data[i] ?? Number.NaN) ? 1 : 0), 0) / data.length
   );

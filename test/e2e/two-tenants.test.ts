@@ -55,7 +55,7 @@ describe('two tenants with an adapter of one name', () => {
   }
 
   test('get what their own weights say', async () => {
-    const voxels = await Promise.all(alone.map(async (file) => (await readNifti(file)).volume.data));
+    const voxels = await Promise.all(alone.map(async (file) => Array.from((await readNifti(file)).volume.data)));
     const different = voxels[0]?.reduce((count, value, n) => count + (voxels[1]?.[n] === value ? 0 : 1), 0);
     expect(different).toBeGreaterThan(100);
     await expectBothServed();

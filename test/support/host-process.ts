@@ -18,6 +18,7 @@ await host.run(
     channels: 1,
     classes: 2,
     shape,
+    decision: { kind: 'logits' },
   },
   { onProgress: (done) => (done === 1 ? console.log(host.childPid) : undefined) },
 );

@@ -39,6 +39,7 @@ export function smallRun(windows: number, changes: Partial<RunRequest> = {}): Ru
     channels: 1,
     classes: 2,
     shape,
+    decision: { kind: 'logits' },
     ...changes,
   };
 }

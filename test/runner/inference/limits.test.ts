@@ -33,9 +33,11 @@ function refusal(planned: PlannedRun, memoryBytes: number): string {
 }
 
 describe('what a run may cost', () => {
-  it('counts volume and logits in two processes, the weights, the input and the answer', () => {
-    expect(runBytes(run())).toBe(4 * (1000 * 2 + 1000 * (2 + 6 + 1)));
-    expect(runBytes(run({ output: 'probabilities' }))).toBe(4 * (1000 * 7 + 1000 * 9));
+  it('counts volume and decision in two processes, the blended planes, the input and the answer', () => {
+    expect(runBytes(run())).toBe(4 * (1000 * 2 + 1000 * (2 + 1) + 1000 * 4));
+    expect(runBytes(run({ output: 'probabilities' }))).toBe(4 * (1000 * 7 + 1000 * (2 + 6) + 1000 * 4));
+    const long = run({ shape: [1000, 1, 1] });
+    expect(runBytes(long)).toBe(runBytes(run()) - 4 * 936 * 4);
   });
 
   it('refuses what does not fit into the memory, and lets in what just does', () => {
@@ -48,10 +50,11 @@ describe('what a run may cost', () => {
     expect(refusal(thin, 16 * GIB)).toMatch(/^invalid_volume: .* takes 524287 of the adapter's windows/);
   });
 
-  it('refuses logits that no message to the session can hold, whatever the memory', () => {
-    const many = run({ shape: [512, 512, 512], gridVoxels: 2 ** 27, classes: 5 });
+  it('refuses probabilities that no message to the session can hold, whatever the memory', () => {
+    const many = run({ shape: [512, 512, 512], gridVoxels: 2 ** 27, classes: 5, output: 'probabilities' });
     expect(refusal(many, 1024 * GIB)).toMatch(/^invalid_volume: .*5 classes/);
     expect(refusal({ ...many, classes: 4 }, 1024 * GIB)).toBe('');
+    expect(refusal({ ...many, output: 'labels' }, 1024 * GIB)).toBe('');
   });
 
   it('bounds the input before it is decoded', () => {

@@ -6,6 +6,7 @@ import { activate } from '../../../gpu-runner/inference/labels.ts';
 import { Segmenter, type SegmentRequest } from '../../../gpu-runner/inference/segment.ts';
 import { type NetworkRunner, SessionHost } from '../../../gpu-runner/inference/session-host.ts';
 import { VolumePool } from '../../../gpu-runner/inference/volume-pool.ts';
+import { decide, valuesOf } from '../../support/decided.ts';
 import { parityCases } from '../../support/parity-case.ts';
 import { describeShared } from '../../support/shared.ts';
 import { fileOf } from '../../support/small-model.ts';
@@ -34,7 +35,7 @@ describeShared('whole volumes against MONAI', () => {
   let host: SessionHost;
   let volumes: VolumePool;
   let segmenter: Segmenter;
-  let lastLogits = new Float32Array(0);
+  let lastLogits: Float32Array = new Float32Array(0);
 
   beforeAll(() => {
     host = new SessionHost({ providers: ['cpu'], threads: 2, log: { info() {}, warn() {} } });
@@ -42,9 +43,11 @@ describeShared('whole volumes against MONAI', () => {
     const network: NetworkRunner = {
       runWindow: async (request) => await host.runWindow(request),
       async run(request, options) {
-        const result = await host.run(request, options);
-        lastLogits = new Float32Array(result.logits);
-        return result;
+        if (request.decision.kind === 'probabilities') return await host.run(request, options);
+        const result = await host.run({ ...request, decision: { kind: 'logits' } }, options);
+        lastLogits = valuesOf(result.decided);
+        const { decision, classes, shape } = request;
+        return { ...result, decided: decide(decision, lastLogits, classes, shape) };
       },
     };
     segmenter = new Segmenter({ network, volumes, memoryBytes: 4e9, windows: null });
@@ -66,7 +69,7 @@ describeShared('whole volumes against MONAI', () => {
       }));
       const file = run.adapter === null ? null : fileOf(parity.file(run.adapter));
       const adapter = file === null ? null : await readAdapter(file.bytes, file.digest, base);
-      const { body } = await segmenter.segment({ runId: 'parity', images, base, adapter, output });
+      const { body } = await segmenter.segment({ runId: 'parity', images, base, adapter, output, format: 'nifti' });
       return gunzipSync(body);
     }
 

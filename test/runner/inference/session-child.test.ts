@@ -32,11 +32,11 @@ test('a killed child loses the run it had; runs that waited and new ones are ser
   const waiting = host.run(smallRun(2));
   await expect(killed).rejects.toMatchObject({ code: 'runner_unavailable' });
   expect(host.healthy()).toBe(false);
-  expect((await waiting).logits).toEqual(before.logits);
+  expect((await waiting).decided).toEqual(before.decided);
   expect(host.healthy()).toBe(true);
   expect(host.childPid).not.toBe(first);
   expect(await host.ready()).toEqual({ provider: 'cpu' });
-  expect((await host.run(smallRun(2))).logits).toEqual(before.logits);
+  expect((await host.run(smallRun(2))).decided).toEqual(before.decided);
 });
 
 test('a child that dies idle is started again', async () => {

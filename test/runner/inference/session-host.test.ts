@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { CompiledAdapter, Slot } from '../../../gpu-runner/adapter/compiled.ts';
-import { Blender } from '../../../gpu-runner/inference/blend.ts';
 import { extractWindow, windowPlan } from '../../../gpu-runner/inference/windows.ts';
 import { baseParameters } from '../../../schemas/architecture.ts';
 import { compiledAdapter } from '../../support/compiled-adapter.ts';
+import { blendedLogits, decide, valuesOf } from '../../support/decided.ts';
 import { count, hashedValues, SMALL, SMALL_WINDOW, windowLogits } from '../../support/network.ts';
 import { smallHost, smallRun } from '../../support/session-host.ts';
 
@@ -32,17 +32,22 @@ test('a run answers what windows, network and blending give', async () => {
     overlap: 0.5,
   });
   const plan = windowPlan(request.shape, SMALL_WINDOW, 0.5);
-  const blender = new Blender(2, request.shape, plan, SMALL_WINDOW, 'gaussian');
-  for (const start of plan.starts) {
+  const { shape } = request;
+  const options = { classes: 2, shape, plan, roi: SMALL_WINDOW, blend: 'gaussian' } as const;
+  const expected = await blendedLogits(options, async (start) => {
     const image = new Float32Array(count(SMALL_WINDOW));
-    extractWindow(request.volume, 1, request.shape, plan, SMALL_WINDOW, start, image);
-    blender.add(await windowLogits(SMALL, base.tensors, null, SMALL_WINDOW, image), start);
-  }
-  const expected = blender.finish();
+    extractWindow(request.volume, 1, shape, plan, SMALL_WINDOW, start, image);
+    return await windowLogits(SMALL, base.tensors, null, SMALL_WINDOW, image);
+  });
   const result = await host.run(request);
   expect(result.windows).toBe(plan.starts.length);
-  expect(result.logits).toHaveLength(expected.length);
-  expect(expected.every((value, at) => Math.abs(value - (result.logits[at] ?? Number.NaN)) < 1e-5)).toBe(true);
+  const logits = valuesOf(result.decided);
+  expect(logits).toHaveLength(expected.length);
+  expect(expected.every((value, at) => Math.abs(value - (logits[at] ?? Number.NaN)) < 1e-5)).toBe(true);
+  for (const decision of [{ kind: 'classes' }, { kind: 'probabilities', activation: 'softmax' }] as const) {
+    const { decided } = await host.run({ ...request, decision });
+    expect(decided).toEqual(decide(decision, logits, 2, shape));
+  }
 });
 
 test('runs of two adapters and the base in turn never mix', async () => {
@@ -144,7 +149,7 @@ test('a forgotten base is served no more, registered again it is', async () => {
   await host.forgetBase(base.digest);
   await expect(host.run(smallRun(1))).rejects.toThrow('not registered');
   await host.registerBase(base);
-  expect((await host.run(smallRun(1))).logits).toEqual(before.logits);
+  expect((await host.run(smallRun(1))).decided).toEqual(before.decided);
 });
 
 test('closing ends the child and rejects what is left', async () => {

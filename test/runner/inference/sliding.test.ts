@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { Blender, importanceMap } from '../../../gpu-runner/inference/blend.ts';
+import { importanceMap } from '../../../gpu-runner/inference/blend.ts';
 import { extractWindow, windowCount, windowPlan } from '../../../gpu-runner/inference/windows.ts';
+import { blendedLogits } from '../../support/decided.ts';
 import { describeShared, sharedPath } from '../../support/shared.ts';
 
 type Triple = readonly [number, number, number];
@@ -87,7 +88,7 @@ function floats(offset: number, length: number): Float32Array {
 describeShared('sliding windows against MONAI', () => {
   const golden = readGolden();
 
-  it.each(golden.cases)('$image in windows of $roi_size, overlap $overlap, $blend', (expected_) => {
+  it.each(golden.cases)('$image in windows of $roi_size, overlap $overlap, $blend', async (expected_) => {
     const { image, roi_size: roi, overlap, blend } = expected_;
     const plan = windowPlan(image, roi, overlap);
     expect(plan).toEqual({
@@ -103,13 +104,13 @@ describeShared('sliding windows against MONAI', () => {
 
     const input = goldenInput(volumeOf(image));
     const window = new Float32Array(volumeOf(roi));
-    const blender = new Blender(golden.bias.length, image, plan, roi, blend);
-    for (const start of plan.starts) {
+    const options = { classes: golden.bias.length, shape: image, plan, roi, blend };
+    const blended = await blendedLogits(options, (start) => {
       extractWindow(input, 1, image, plan, roi, start, window);
-      blender.add(predict(window, roi, golden.kernel.values, golden.bias), start);
-    }
+      return predict(window, roi, golden.kernel.values, golden.bias);
+    });
     const expected = floats(expected_.result.offset, golden.bias.length * volumeOf(image));
-    expect(largestDifference(blender.finish(), expected)).toBeLessThanOrEqual(1e-5);
+    expect(largestDifference(blended, expected)).toBeLessThanOrEqual(1e-5);
   });
 
   it('places starts on an axis of any size as MONAI does', () => {

@@ -9,6 +9,7 @@ import { SessionHost } from '../../../gpu-runner/inference/session-host.ts';
 import { extractWindow, windowPlan } from '../../../gpu-runner/inference/windows.ts';
 import { readNifti } from '../../../gpu-runner/volume/nifti-read.ts';
 import { prepare } from '../../../gpu-runner/volume/prepare.ts';
+import { valuesOf } from '../../support/decided.ts';
 import { count, largestMiss } from '../../support/network.ts';
 import { describeShared, sharedPath } from '../../support/shared.ts';
 
@@ -71,10 +72,12 @@ describeShared('the golden cases', () => {
 
     const classes = logits.length / count(window);
     const request = { base: base.digest, window, overlap, blend, adapter, volume, channels, classes, shape };
-    const blended = await host.run({ ...request, runId: folder });
+    const blended = await host.run({ ...request, runId: folder, decision: { kind: 'logits' } });
     const onGrid = expected.logits_on_grid;
     expect(blended.windows).toBe(plan.starts.length);
-    expect(largestMiss(blended.logits, onGrid.positions, onGrid.values, onGrid.max_abs)).toBeLessThan(MISS_MAX);
+    expect(largestMiss(valuesOf(blended.decided), onGrid.positions, onGrid.values, onGrid.max_abs)).toBeLessThan(
+      MISS_MAX,
+    );
   });
 
   test.each(cases)('%s with adapter %s passes its self-test', async (folder, file) => {

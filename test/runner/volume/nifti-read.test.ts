@@ -60,26 +60,33 @@ describe('reading voxels', () => {
     }
   });
 
-  it('reads a volume longer than one block', async () => {
-    const sides = [70, 71, 72] as const;
-    const count = sides[0] * sides[1] * sides[2];
-    const file = rawNifti({
-      dim: [3, ...sides],
-      datatype: 8,
-      voxels: {
-        bytes: count * 4,
-        write: (view, le) => {
-          for (let n = 0; n < count; n++) view.setInt32(n * 4, n, le);
-        },
-      },
-    });
-    const { volume } = await readNifti(gzipSync(file, { level: 1 }));
-    const wrong = volume.data.findIndex((value, c) => {
-      const k = c % 72;
-      const j = Math.floor(c / 72) % 71;
-      return value !== Math.floor(c / (72 * 71)) + 70 * (j + 71 * k);
-    });
-    expect(wrong).toBe(-1);
+  it.each([
+    ['many slices at once', [300, 301, 100]],
+    ['a part of a slice at once', [2100, 2101, 2]],
+  ] as const)('reads %s and puts each voxel in its place', async (_, [ni, nj, nk]) => {
+    const values = Int16Array.from({ length: ni * nj * nk }, (_value, n) => n % 32_749);
+    const write = (view: DataView) => new Int16Array(view.buffer, view.byteOffset, values.length).set(values);
+    const raw = rawNifti({ dim: [3, ni, nj, nk], datatype: 4, voxels: { bytes: values.length * 2, write } });
+    const { data } = (await readNifti(gzipSync(raw, { level: 1 }))).volume;
+    let wrong = 0;
+    for (let at = 0; at < data.length; at++) {
+      const [i, j, k] = [Math.floor(at / (nj * nk)), Math.floor(at / nk) % nj, at % nk];
+      if (data[at] !== values[(k * nj + j) * ni + i]) wrong++;
+    }
+    expect(wrong).toBe(0);
+  });
+
+  it('keeps whole numbers of 8 or 16 bits as they are, and makes float32 of what is scaled or larger', async () => {
+    const kinds = [];
+    for (const [, code, bytes, write, values] of DATATYPES) {
+      const raw = { dim: [3, 3, 1, 1], datatype: code, voxels: voxels(values, bytes, write) };
+      const [plain, scaled] = [await readNifti(rawNifti(raw)), await readNifti(rawNifti({ ...raw, slope: 0.5 }))];
+      kinds.push([plain, scaled].map(({ volume }) => volume.data.constructor.name.replace('Array', '')));
+    }
+    expect(kinds.map(([plain]) => plain)).toEqual([
+      ...['Uint8', 'Int8', 'Int16', 'Uint16', 'Float32', 'Float32', 'Float32', 'Float32', 'Float32', 'Float32'],
+    ]);
+    expect(new Set(kinds.map(([, scaled]) => scaled))).toEqual(new Set(['Float32']));
   });
 
   it.each([

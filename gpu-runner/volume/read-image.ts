@@ -1,0 +1,22 @@
+import { INPUT_GRID_MAX_VOXELS } from '../../schemas/limits.ts';
+import type { NiftiHeader } from './nifti-header.ts';
+import { readNifti } from './nifti-read.ts';
+import { isNrrd } from './nrrd-fields.ts';
+import { readNrrd } from './nrrd-read.ts';
+import type { Volume } from './volume.ts';
+
+/** A volume, and what a NIfTI answer on its grid begins with: what it repeats of a NIfTI input, or a fresh header. */
+export interface Image {
+  readonly volume: Volume;
+  readonly header: NiftiHeader;
+}
+
+/**
+ * Reads a file of either format, told by its first bytes and never by a name, as float32.
+ *
+ * @throws ServiceError `invalid_volume` with what is wrong with the file
+ */
+export async function readImage(file: Uint8Array, options: { readonly maxVoxels?: number } = {}): Promise<Image> {
+  const { maxVoxels = INPUT_GRID_MAX_VOXELS } = options;
+  return isNrrd(file) ? await readNrrd(file, maxVoxels) : await readNifti(file, { maxVoxels });
+}
