@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAdapter } from './commands/adapter.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBase } from './commands/base.ts';
+import { addCompare } from './commands/compare.ts';
 import { addDemo } from './commands/demo.ts';
 import { addJob } from './commands/job.ts';
 import { addKey } from './commands/key.ts';
@@ -17,7 +18,18 @@ const program = new Command('pdora')
   .description('One shared SwinUNETR, one small PDoRA adapter a task, named in a request')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
-for (const add of [addSegment, addJob, addAdapter, addBase, addTenant, addKey, addAudit, addDemo, addPhantom])
+for (const add of [
+  addSegment,
+  addJob,
+  addCompare,
+  addAdapter,
+  addBase,
+  addTenant,
+  addKey,
+  addAudit,
+  addDemo,
+  addPhantom,
+])
   add(program);
 
 handleInterrupts();
