@@ -18,11 +18,19 @@ export interface ChildSettings {
   /** For the windows of those sessions together. */
   readonly memoryBytes: number;
   /** Removed by a child that outlives its parent. */
-  readonly weightsDirectory: string;
+  readonly directories: readonly string[];
 }
 
-/** A run as it travels: the adapter was sent before and is named by its digest. */
-export type SentRun = Omit<RunRequest, 'adapter' | 'runId'> & { readonly adapter: string | null };
+/** A run as it travels: the adapter was sent before and is named by its digest, the volume lies in a file. */
+export interface SentRun extends Omit<RunRequest, 'adapter' | 'runId' | 'volume'> {
+  readonly adapter: string | null;
+  readonly volumePath: string;
+  /** Where the logits are to be written. */
+  readonly logitsPath: string;
+  readonly tenant: string;
+  /** Epoch milliseconds; infinite where there is none. */
+  readonly deadline: number;
+}
 
 /** What the host tells its child. `id` is the host's own number of a run. */
 export type ToChild =
@@ -35,11 +43,17 @@ export type ToChild =
   | { readonly type: 'cancel'; readonly id: number };
 
 export type RunReply =
-  | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
+  | {
+      readonly type: 'progress';
+      readonly id: number;
+      readonly done: number;
+      readonly total: number;
+      /** Of the last window. */
+      readonly milliseconds: number;
+    }
   | {
       readonly type: 'done';
       readonly id: number;
-      readonly logits: Float32Array;
       readonly windows: number;
       readonly timings: Omit<RunTimings, 'queue'>;
     }

@@ -1,7 +1,6 @@
-import { setImmediate as betweenWindows } from 'node:timers/promises';
 import type { Vec3 } from '../volume/volume.ts';
 import { type Blend, Blender } from './blend.ts';
-import { extractWindow, windowPlan } from './windows.ts';
+import { extractWindow, type WindowPlan, windowPlan } from './windows.ts';
 
 export interface SlideRequest {
   /** `[channels, ...shape]` in C order. */
@@ -14,27 +13,42 @@ export interface SlideRequest {
   readonly blend: Blend;
 }
 
-/**
- * Takes every window of a volume through `predict` (`[channels, ...window]` to `[classes, ...window]`) and blends the
- * answers. Lets other work in between windows, and stops there when `signal` is aborted, throwing its reason.
- */
-export async function slide(
-  request: SlideRequest,
-  predict: (image: Float32Array) => Promise<Float32Array>,
-  signal: AbortSignal,
-  onWindow: (done: number, total: number) => void,
-): Promise<{ logits: Float32Array; windows: number }> {
-  const { volume, channels, shape, classes, window, overlap, blend } = request;
-  const plan = windowPlan(shape, window, overlap);
-  const blender = new Blender(classes, shape, plan, window, blend);
-  const image = new Float32Array(channels * window[0] * window[1] * window[2]);
-  const windows = plan.starts.length;
-  for (const [index, start] of plan.starts.entries()) {
-    await betweenWindows();
-    signal.throwIfAborted();
-    extractWindow(volume, channels, shape, plan, window, start, image);
-    blender.add(await predict(image), start);
-    onWindow(index + 1, windows);
+/** The windows of one volume, taken one by one whenever they are due. */
+export class Slide {
+  readonly #request: SlideRequest;
+  readonly #plan: WindowPlan;
+  readonly #blender: Blender;
+  readonly #image: Float32Array;
+  #done = 0;
+
+  constructor(request: SlideRequest) {
+    const { channels, shape, classes, window, overlap, blend } = request;
+    this.#request = request;
+    this.#plan = windowPlan(shape, window, overlap);
+    this.#blender = new Blender(classes, shape, this.#plan, window, blend);
+    this.#image = new Float32Array(channels * window[0] * window[1] * window[2]);
   }
-  return { logits: blender.finish(), windows };
+
+  get done(): number {
+    return this.#done;
+  }
+
+  get total(): number {
+    return this.#plan.starts.length;
+  }
+
+  /** Takes the next window through `predict` (`[channels, ...window]` to `[classes, ...window]`) and blends its answer. */
+  async step(predict: (image: Float32Array) => Promise<Float32Array>): Promise<void> {
+    const { volume, channels, shape, window } = this.#request;
+    const start = this.#plan.starts[this.#done];
+    if (start === undefined) throw new RangeError('there is no window left');
+    extractWindow(volume, channels, shape, this.#plan, window, start, this.#image);
+    this.#blender.add(await predict(this.#image), start);
+    this.#done += 1;
+  }
+
+  /** The blended logits `[classes, ...shape]`; call it once, after the last window. */
+  finish(): Float32Array {
+    return this.#blender.finish();
+  }
 }

@@ -12,7 +12,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
   return await asRun(c, services, call, async (run) => {
     const { incoming } = c.env;
     const { bodies, segmenter } = services;
-    const { signal, onProgress } = run;
+    const { signal, onProgress, tenant } = run;
     const size = bodySize(incoming.headers, bodies.capacity);
     // Before the body, which may have to wait for others to be decoded: a grant is good for minutes.
     const fetching = performance.now();
@@ -23,11 +23,26 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
       const { base, adapter, tier } = model;
       const { output } = call;
       const waiting = performance.now();
-      letGo = await bodies.acquire(size.heldBytes, signal);
+      letGo = await bodies.acquire(tenant, size.heldBytes, signal);
       const waited = performance.now() - waiting;
       const images = await readImages(incoming, size, signal);
-      const request = { runId: run.id, images, base, adapter, output, signal, onProgress, onDecoded: letGo };
-      const { body, voxels, windows, timings: spent } = await segmenter.segment(request);
+      const {
+        body,
+        voxels,
+        windows,
+        timings: spent,
+      } = await segmenter.segment({
+        runId: run.id,
+        tenant,
+        deadline: call.deadline,
+        images,
+        base,
+        adapter,
+        output,
+        signal,
+        onProgress,
+        onDecoded: letGo,
+      });
       const timings = { ...spent, queue: spent.queue + waited, fetch };
       services.metrics.countSegmentation(tier, windows, timings);
       services.log.info({

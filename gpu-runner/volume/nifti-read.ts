@@ -3,6 +3,7 @@ import { ByteReader, isGzip } from './byte-reader.ts';
 import { invalidVolume } from './invalid.ts';
 import { LAYOUTS, type NiftiHeader } from './nifti-header.ts';
 import { formatOf, type ParsedHeader, parseHeader } from './nifti-parse.ts';
+import type { Grid } from './spacing.ts';
 import { type Volume, voxelCount } from './volume.ts';
 
 /** A volume and what an answer on its grid repeats of its header. */
@@ -37,6 +38,22 @@ export async function readNifti(file: Uint8Array, options: { readonly maxVoxels?
       throw invalidVolume('The file holds far more data than its header says.');
     }
     return { volume: { shape: parsed.header.shape, affine: parsed.affine, data }, header: parsed.header };
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * Where the voxels of a file lie, by its first bytes alone, so that what a volume costs is known before it is decoded.
+ *
+ * @throws ServiceError `invalid_volume` as `readNifti` does, for what the header says
+ */
+export async function readNiftiGrid(file: Uint8Array, options: { readonly maxVoxels: number }): Promise<Grid> {
+  if (file.length === 0) throw invalidVolume('The file is empty.');
+  const reader = new ByteReader(file);
+  try {
+    const { header, affine } = await readHeader(reader, options.maxVoxels);
+    return { shape: header.shape, affine };
   } finally {
     await reader.close();
   }

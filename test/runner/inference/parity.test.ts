@@ -41,13 +41,14 @@ describeShared('whole volumes against MONAI', () => {
     volumes = new VolumePool(1);
     const network: NetworkRunner = {
       runWindow: async (request) => await host.runWindow(request),
+      windowMilliseconds: (window) => host.windowMilliseconds(window),
       async run(request, options) {
         const result = await host.run(request, options);
         lastLogits = new Float32Array(result.logits);
         return result;
       },
     };
-    segmenter = new Segmenter({ network, volumes, memoryBytes: 4e9, windows: null });
+    segmenter = new Segmenter({ network, volumes, memoryBytes: 4e9, windows: null, now: Date.now });
   });
 
   afterAll(async () => {
@@ -66,7 +67,7 @@ describeShared('whole volumes against MONAI', () => {
       }));
       const file = run.adapter === null ? null : fileOf(parity.file(run.adapter));
       const adapter = file === null ? null : await readAdapter(file.bytes, file.digest, base);
-      const { body } = await segmenter.segment({ runId: 'parity', images, base, adapter, output });
+      const { body } = await segmenter.segment({ runId: 'parity', tenant: 'hospital', images, base, adapter, output });
       return gunzipSync(body);
     }
 
