@@ -1,14 +1,21 @@
-import { callHeaders, startTestRunner, type TestRunner } from '../test/support/runner.ts';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { callHeaders, RUNNER_TOKEN, startTestRunner, type TestRunner } from '../test/support/runner.ts';
 import { type ModelFile, noiseVolume, type SmallModel, smallModel } from '../test/support/small-model.ts';
 import { percentile, round } from './support/statistics.ts';
 
 const LARGE = [96, 96, 224] as const;
 const SMALL = [48, 48, 96] as const;
+/** Two, two and two, at an overlap of a half. */
+const SMALL_WINDOWS = 2 * 2 * 2;
 const ROUNDS = 5;
 const TENANTS = 10;
 const EQUAL_MS = 20_000;
 const FLOOD_AT_ONCE = 6;
 const FLOOD_CALLS = 12;
+
+const progressSchema = z.object({ progress: z.number() });
 
 export interface Fairness {
   readonly rule: string;
@@ -48,16 +55,17 @@ interface Segmented {
   readonly inferMilliseconds: number;
 }
 
-/** One call, whole; refused ones are tried again, as a client would. */
+/** One call, from its first byte to its answer's last. */
 async function segment(
   { test, model, adapter }: Bench,
   tenant: string,
   body: Uint8Array<ArrayBuffer>,
-  signal?: AbortSignal,
+  signal: AbortSignal | null = null,
+  run: string = randomUUID(),
 ): Promise<Segmented> {
   const began = performance.now();
-  const headers = { ...callHeaders(model.base, adapter), 'x-tenant': tenant };
-  const reply = await fetch(new URL('/segment', test.url), { method: 'POST', headers, body, signal: signal ?? null });
+  const headers = { ...callHeaders(model.base, adapter), 'x-tenant': tenant, 'x-run-id': run };
+  const reply = await fetch(new URL('/segment', test.url), { method: 'POST', headers, body, signal });
   const { status } = reply;
   const infer = /infer;dur=([\d.]+)/.exec(reply.headers.get('server-timing') ?? '')?.[1];
   await reply.arrayBuffer();
@@ -65,12 +73,17 @@ async function segment(
   return { milliseconds: performance.now() - began, inferMilliseconds: Number(infer) };
 }
 
-async function besideLarge(bench: Bench, small: Uint8Array<ArrayBuffer>, large: Uint8Array<ArrayBuffer>) {
+async function besideLarge(
+  bench: Bench,
+  small: Uint8Array<ArrayBuffer>,
+  large: Uint8Array<ArrayBuffer>,
+): Promise<Fairness> {
   const alone: Segmented[] = [];
   for (let n = 0; n < ROUNDS; n++) alone.push(await segment(bench, 'small', small));
   const leaving = new AbortController();
-  const running = runUntil(leaving.signal, async () => void (await segment(bench, 'large', large, leaving.signal)));
-  await windowsDone(bench, 3);
+  const run = randomUUID();
+  const running = segment(bench, 'large', large, leaving.signal, run).catch(() => undefined);
+  await begun(bench, run);
   const beside: number[] = [];
   for (let n = 0; n < ROUNDS; n++) beside.push((await segment(bench, 'small', small)).milliseconds);
   leaving.abort();
@@ -85,7 +98,12 @@ async function besideLarge(bench: Bench, small: Uint8Array<ArrayBuffer>, large: 
   );
   const found = percentile(beside, 0.5);
   const allowed = 2 * own + 3 * window;
-  return result('a small volume beside a large one, ms', found, allowed, `${round(own)} ms alone, ${round(window)} ms a window`);
+  return result(
+    'a small volume beside a large one, ms',
+    found,
+    allowed,
+    `${round(own)} ms alone, ${round(window)} ms a window`,
+  );
 }
 
 async function equalTenants(bench: Bench, small: Uint8Array<ArrayBuffer>): Promise<Fairness> {
@@ -138,12 +156,14 @@ async function runUntil(signal: AbortSignal, work: () => Promise<void>): Promise
   }
 }
 
-/** Windows of a small volume: two, two and two at an overlap of a half. */
-const SMALL_WINDOWS = 2 * 2 * 2;
-
-/** Waits until the runner has taken some windows of what runs now. */
-async function windowsDone(_: Bench, windows: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 200 * windows));
+/** Waits until the device has begun with the only run there is. */
+async function begun({ test }: Bench, run: string): Promise<void> {
+  const headers = { authorization: `Bearer ${RUNNER_TOKEN}` };
+  for (;;) {
+    const reply = await fetch(new URL(`/runs/${run}`, test.url), { headers });
+    if (reply.ok && progressSchema.parse(await reply.json()).progress > 0) return;
+    await sleep(20);
+  }
 }
 
 function result(rule: string, found: number, allowed: number, detail: string): Fairness {

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { edgeCost } from './edge-cost.ts';
+import { fairness } from './fairness.ts';
 import { registrySize } from './registry-size.ts';
 import { circumstances } from './support/machine.ts';
 import { updateReadme } from './support/readme.ts';
@@ -9,6 +10,7 @@ import { updateReadme } from './support/readme.ts';
 const RESULTS = new URL('results/', import.meta.url);
 const BENCHMARKS = new Map<string, () => Promise<readonly { within: boolean }[]>>([
   ['edge-cost', edgeCost],
+  ['fairness', fairness],
   ['registry-size', registrySize],
 ]);
 
