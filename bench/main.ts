@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { edgeCost } from './edge-cost.ts';
+import { fairness } from './fairness.ts';
 import { limit } from './limit.ts';
 import { monai } from './monai.ts';
 import { profile } from './profile.ts';
@@ -12,6 +13,7 @@ import { updateReadme } from './support/readme.ts';
 const RESULTS = new URL('results/', import.meta.url);
 const BENCHMARKS = new Map<string, () => Promise<readonly { within: boolean }[]>>([
   ['edge-cost', edgeCost],
+  ['fairness', fairness],
   ['registry-size', registrySize],
   ['limit', limit],
   ['monai', monai],

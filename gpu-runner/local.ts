@@ -66,7 +66,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const memoryBytes = defaultMemoryBytes();
   const host = new SessionHost({ providers, threads, memoryBytes, log });
   const volumes = new VolumePool(1);
-  const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows: null });
+  const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows: null, now: Date.now });
   const close = async () => void (await Promise.all([host.close(), volumes.close()]));
 
   async function selftest(adapter: CompiledAdapter | null): Promise<FormatProblem[]> {
@@ -97,7 +97,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       const adapter = bytes === undefined ? null : await admit(bytes);
       // The arrays are moved to another thread; the caller keeps its own.
       const copies = images.map(({ channel, bytes: file }) => ({ channel, bytes: new Uint8Array(file) }));
-      const request = { runId: randomUUID(), images: copies, base, adapter, output, format, signal, onProgress };
+      const run = { runId: randomUUID(), tenant: 'local' };
+      const request = { ...run, images: copies, base, adapter, output, format, signal, onProgress };
       const { body, timings } = await segmenter.segment(request);
       return { body, adapterDigest: adapter?.digest ?? null, baseDigest: base.digest, timings };
     },

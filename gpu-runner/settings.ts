@@ -38,7 +38,7 @@ const settingsSchema = z.object({
   PDORA_PROVIDERS: providersSchema.default(['cuda', 'cpu']),
   PDORA_THREADS: z.coerce.number().int().min(0).max(1024).default(0),
   PDORA_WINDOWS: windowsSchema.optional(),
-  PDORA_QUEUE_LIMIT: z.coerce.number().int().min(1).max(1024).default(8),
+  PDORA_QUEUE_LIMIT: z.coerce.number().int().min(1).max(1024).default(16),
   PDORA_MEMORY_MB: megabytes.optional(),
   PDORA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
@@ -63,7 +63,7 @@ export interface Settings {
   readonly threads: number;
   /** Windows that may run; null allows any legal one. */
   readonly windows: readonly (readonly [number, number, number])[] | null;
-  /** Requests that wait or run at a time. */
+  /** Requests that wait or run at a time; one tenant's are at most half of them. */
   readonly queueLimit: number;
   /** For the volumes of all runs together, and as much again for the network's windows. */
   readonly memoryBytes: number;

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { EdgeCost } from '../edge-cost.ts';
+import type { Fairness } from '../fairness.ts';
 import type { Limit } from '../limit.ts';
 import type { AgainstMonai } from '../monai.ts';
 import type { NodeCost } from '../profile.ts';
@@ -12,6 +13,7 @@ const README = new URL('../README.md', import.meta.url);
 export async function updateReadme(): Promise<void> {
   let text = await readFile(README, 'utf8');
   text = withTable(text, 'edge-cost', edgeCostTable(await recorded('edge-cost')));
+  text = withTable(text, 'fairness', fairnessTable(await recorded('fairness')));
   text = withTable(text, 'registry-size', registrySizeTable(await recorded('registry-size')));
   text = withTable(text, 'limit', limitTable(await recorded('limit')));
   text = withTable(text, 'monai', monaiTable(await recorded('monai')));
@@ -49,6 +51,12 @@ function edgeCostTable(found: Recorded<EdgeCost> | null): string {
   ]);
   const head = ['answer', 'MB', 'direct p50 · p99, ms', 'edge p50 · p99, ms', 'ratio p50 · p99', 'added p50, ms'];
   return [table([...head, 'a MB', 'allowed, ms'], rows), told(found)].join('\n\n');
+}
+
+function fairnessTable(found: Recorded<Fairness> | null): string {
+  if (found === null) return 'Not measured yet.';
+  const rows = found.results.map((one) => [one.rule, one.found, one.allowed, one.detail]);
+  return [table(['what', 'found', 'allowed', 'from'], rows), told(found)].join('\n\n');
 }
 
 function registrySizeTable(found: Recorded<RegistryCost> | null): string {

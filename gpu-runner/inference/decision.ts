@@ -18,6 +18,33 @@ export type Decided =
   /** Labels `[...shape]` in C order. */
   | { readonly kind: 'labels'; readonly labels: LabelMap; readonly statistics: readonly LabelStatistics[] };
 
+/** What was decided, told apart from its values, which travel as a file. */
+export type DecidedKind =
+  | { readonly kind: 'values' }
+  | {
+      readonly kind: 'labels';
+      readonly bytesPerLabel: number;
+      readonly statistics: readonly LabelStatistics[];
+    };
+
+export function valuesOf(decided: Decided): Float32Array | LabelMap {
+  return decided.kind === 'values' ? decided.values : decided.labels;
+}
+
+export function withoutValues(decided: Decided): DecidedKind {
+  if (decided.kind === 'values') return { kind: 'values' };
+  const { labels, statistics } = decided;
+  return { kind: 'labels', bytesPerLabel: labels.BYTES_PER_ELEMENT, statistics };
+}
+
+/** The whole again, for a volume of `shape` voxels; its values are zeros and wait to be filled. */
+export function withRoom(about: DecidedKind, classes: number, shape: Vec3): Decided {
+  const voxels = voxelCount(shape);
+  if (about.kind === 'values') return { kind: 'values', values: new Float32Array(classes * voxels) };
+  const { bytesPerLabel, statistics } = about;
+  return { kind: 'labels', labels: bytesPerLabel === 1 ? new Uint8Array(voxels) : new Uint16Array(voxels), statistics };
+}
+
 /** Takes the planes `[classes, nj, nk]` of the first axis, each once; it may overwrite them. */
 export interface Decider {
   plane(index: number, logits: Float32Array): void;

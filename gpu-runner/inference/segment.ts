@@ -1,21 +1,26 @@
 import type { Format } from '../../schemas/answer-formats.ts';
 import { ServiceError } from '../../schemas/errors.ts';
-import { headChannels } from '../../schemas/manifest.ts';
 import type { Base } from '../adapter/base.ts';
 import type { CompiledAdapter } from '../adapter/compiled.ts';
-import { voxelCount } from '../volume/volume.ts';
 import { type Image, matchChannels } from './channels.ts';
 import { type Decided, decisionOf } from './decision.ts';
-import { type AllowedWindows, checkRun, inputVoxelsMax, isAllowedWindow, runBytes } from './limits.ts';
+import { type AllowedWindows, isAllowedWindow, type PlannedRun, runBytes } from './limits.ts';
+import { planRun } from './plan-run.ts';
+import { checkInTime, type Work } from './scheduler/workload.ts';
 import { Semaphore } from './semaphore.ts';
 import type { NetworkRunner } from './session-types.ts';
 import type { LabelStatistics } from './statistics.ts';
 import type { VolumePool, VolumeThread } from './volume-pool.ts';
-import type { OnGrid, Output, Task } from './volume-work.ts';
+import type { OnGrid, Output } from './volume-work.ts';
 import { checkWindowMemory } from './window-memory.ts';
+import { windowCount } from './windows.ts';
 
 export interface SegmentRequest {
   readonly runId: string;
+  /** Whose work it is: tenants get equal shares. */
+  readonly tenant: string;
+  /** Epoch milliseconds; left out, there is none. */
+  readonly deadline?: number | undefined;
   /** Their arrays are moved away: empty afterwards. */
   readonly images: readonly Image[];
   readonly base: Base;
@@ -52,12 +57,20 @@ export interface SegmenterOptions {
   /** For all volumes together, and as much for a window; a run that needs more alone is refused. */
   readonly memoryBytes: number;
   readonly windows: AllowedWindows;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** A run that was let in: what it was planned to be, and the milliseconds of the device that are left of it. */
+interface Admitted extends Work {
+  milliseconds: number;
 }
 
 /** From files of volumes to a file of labels or probabilities: decode, prepare, run, decide, encode. */
 export class Segmenter {
   readonly #options: SegmenterOptions;
   readonly #memory: Semaphore;
+  readonly #admitted = new Set<Admitted>();
 
   constructor(options: SegmenterOptions) {
     this.#options = options;
@@ -65,22 +78,34 @@ export class Segmenter {
   }
 
   /**
-   * Throws `channel_mismatch`, `invalid_volume`, `grid_mismatch`, `invalid_adapter` or `invalid_base` where its window
-   * is not allowed here, `runner_unavailable` where the session's process dies, and the signal's reason.
+   * What a volume costs is judged by its header, before it is decoded. Throws `channel_mismatch`, `invalid_volume`,
+   * `grid_mismatch`, `invalid_adapter` or `invalid_base` where its window is not allowed here, `deadline_exceeded` and
+   * `runner_busy` where it cannot be done in time, `runner_unavailable` where the session's process dies, and the
+   * signal's reason.
    */
   async segment(request: SegmentRequest): Promise<Segmented> {
-    const { base, adapter, images, signal } = request;
+    const { base, adapter, images, signal, tenant } = request;
     const task = adapter?.manifest ?? base.manifest;
     this.checkWindow(base, adapter);
     const files = matchChannels(images, task.channels);
     const clock = new PhaseClock();
+    const plan = await planRun(files, task, request.output, this.#options.memoryBytes);
+    clock.end('decode');
+    const work = this.#admit(request, plan);
     try {
-      return await this.#options.volumes.use(async (thread) => {
-        clock.end('queue');
-        return await this.#segmentOn(thread, request, task, files, clock);
-      }, signal);
+      const release = await this.#memory.acquire(tenant, runBytes(plan), signal);
+      try {
+        signal?.throwIfAborted();
+        return await this.#options.volumes.use(async (thread) => {
+          return await this.#segmentOn(thread, request, { plan, files, work, clock });
+        });
+      } finally {
+        release();
+      }
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
+    } finally {
+      this.#admitted.delete(work);
     }
   }
 
@@ -97,56 +122,63 @@ export class Segmenter {
     checkWindowMemory({ architecture, window }, this.#options.memoryBytes, { code, path });
   }
 
-  async #segmentOn(
-    thread: VolumeThread,
-    request: SegmentRequest,
-    task: Task,
-    files: readonly Uint8Array[],
-    clock: PhaseClock,
-  ): Promise<Segmented> {
-    const { network, memoryBytes } = this.#options;
-    const { base, adapter, output, format, signal } = request;
-    const [channels, classes] = [task.channels.length, headChannels(task)];
-    const maxVoxels = inputVoxelsMax(memoryBytes, channels);
-    const { inputVoxels, shape } = await thread.decode({ files, task, maxVoxels }, signal);
-    request.onDecoded?.();
-    const run = { inputVoxels, gridVoxels: voxelCount(shape), channels, classes, output, shape, task };
-    checkRun(run, memoryBytes);
-    clock.end('decode');
-
-    const release = await this.#memory.acquire(runBytes(run), signal);
-    try {
-      clock.end('queue');
-      const { volume } = await thread.prepare(signal);
-      clock.end('preprocess');
-      const { roi_size: window, overlap, blend } = task.inference;
-      const result = await network.run(
-        {
-          runId: request.runId,
-          base: base.digest,
-          window,
-          overlap,
-          blend,
-          adapter,
-          volume,
-          channels,
-          classes,
-          shape,
-          decision: decisionOf(task, output),
-        },
-        { signal, onProgress: request.onProgress },
-      );
-      clock.split('queue', { fuse: result.timings.fuse, infer: result.timings.infer });
-      const { decided, windows } = result;
-      const sources = { adapter: adapter?.digest ?? null, base: base.digest };
-      const answer = await thread.answer({ onGrid: onGridOf(decided, classes), format, ...sources }, signal);
-      clock.split('postprocess', { encode: answer.encode });
-      const statistics = decided.kind === 'labels' ? decided.statistics : null;
-      return { body: answer.body, voxels: inputVoxels, windows, statistics, timings: clock.timings };
-    } finally {
-      release();
-    }
+  /** Counts a run's work from here on, and refuses what cannot be in time, as far as its windows were ever measured. */
+  #admit({ base, adapter, tenant, deadline }: SegmentRequest, { task, shape }: PlannedRun): Admitted {
+    const { network, now } = this.#options;
+    const { roi_size: window, overlap } = task.inference;
+    const { architecture } = base.manifest;
+    const cost = network.windowMilliseconds({ architecture, window, kind: adapter?.kind ?? 'head' });
+    const work = { tenant, milliseconds: (cost ?? 0) * windowCount(shape, window, overlap) };
+    if (deadline !== undefined) checkInTime(work, deadline - now(), this.#admitted);
+    this.#admitted.add(work);
+    return work;
   }
+
+  async #segmentOn(thread: VolumeThread, request: SegmentRequest, admitted: Admission): Promise<Segmented> {
+    const { network, volumes } = this.#options;
+    const { base, adapter, output, format, signal, tenant, deadline } = request;
+    const { plan, files, work, clock } = admitted;
+    const { channels, classes, shape } = plan;
+    const task = adapter?.manifest ?? base.manifest;
+    const maxVoxels = plan.inputVoxels;
+    const turn = async <T>(step: () => Promise<T>): Promise<T> => {
+      const begin = async () => {
+        clock.end('queue');
+        return await step();
+      };
+      return await volumes.turn(tenant, begin, signal);
+    };
+    const { inputVoxels } = await turn(async () => await thread.decode({ files, task, maxVoxels }, signal));
+    clock.end('decode');
+    request.onDecoded?.();
+    const { volume } = await turn(async () => await thread.prepare(signal));
+    clock.end('preprocess');
+    const { roi_size: window, overlap, blend } = task.inference;
+    const planned = work.milliseconds;
+    const onProgress = (done: number, total: number) => {
+      work.milliseconds = planned * (1 - done / total);
+      request.onProgress?.(done, total);
+    };
+    const sliding = { window, overlap, blend, volume, channels, classes, shape, decision: decisionOf(task, output) };
+    const { decided, windows, timings } = await network.run(
+      { runId: request.runId, base: base.digest, adapter, ...sliding },
+      { tenant, deadline, signal, onProgress },
+    );
+    clock.split('queue', { fuse: timings.fuse, infer: timings.infer });
+    const sources = { adapter: adapter?.digest ?? null, base: base.digest };
+    const onGrid = onGridOf(decided, classes);
+    const answer = await turn(async () => await thread.answer({ onGrid, format, ...sources }, signal));
+    clock.split('postprocess', { encode: answer.encode });
+    const statistics = decided.kind === 'labels' ? decided.statistics : null;
+    return { body: answer.body, voxels: inputVoxels, windows, statistics, timings: clock.timings };
+  }
+}
+
+interface Admission {
+  readonly plan: PlannedRun;
+  readonly files: readonly Uint8Array[];
+  readonly work: Admitted;
+  readonly clock: PhaseClock;
 }
 
 function onGridOf(decided: Decided, classes: number): OnGrid {

@@ -1,16 +1,52 @@
-interface Waiter {
+/** Who waits for how much. */
+export interface Waiting {
+  readonly tenant: string;
   readonly amount: number;
+  /** Let in before it since it could not be: at the capacity nobody goes before it any more. */
+  readonly passed: number;
+}
+
+interface Waiter extends Waiting {
+  passed: number;
   readonly admit: () => void;
 }
 
-/** An amount that many share: whoever asks waits, in order of arrival, until as much is free. */
+export interface Shared {
+  readonly capacity: number;
+  readonly free: number;
+  /** What a tenant holds. */
+  readonly held: (tenant: string) => number;
+  /** What one tenant may hold at a time; a larger amount goes in where the tenant holds nothing. */
+  readonly tenantMax: number;
+}
+
+/**
+ * Who goes in next, of `waiting` in order of arrival: whoever fits, the tenant that holds least first. Whoever has been
+ * passed by as much as there is at all holds up everybody, so that nobody waits for ever; its tenant's own share never
+ * holds up others. Null where nobody fits.
+ */
+export function nextOf<T extends Waiting>(waiting: readonly T[], shared: Shared): T | null {
+  const { capacity, free, held, tenantMax } = shared;
+  const allowed = waiting.filter(({ tenant, amount }) => held(tenant) === 0 || held(tenant) + amount <= tenantMax);
+  const due = allowed.find(({ passed }) => passed >= capacity);
+  if (due !== undefined) return due.amount <= free ? due : null;
+  const fitting = allowed.filter(({ amount }) => amount <= free);
+  const [first, ...others] = fitting;
+  if (first === undefined) return null;
+  return others.reduce((best, other) => (held(other.tenant) < held(best.tenant) ? other : best), first);
+}
+
+/** An amount that tenants share; `nextOf` says who goes in when some is free. */
 export class Semaphore {
   readonly capacity: number;
+  readonly #tenantMax: number;
   readonly #waiters: Waiter[] = [];
+  readonly #held = new Map<string, number>();
   #free: number;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, tenantMax = capacity) {
     this.capacity = capacity;
+    this.#tenantMax = tenantMax;
     this.#free = capacity;
   }
 
@@ -18,41 +54,60 @@ export class Semaphore {
    * Takes `amount`, at most the capacity, and answers the function that gives it back; calling that twice is harmless.
    * Rejects with the signal's reason where it is aborted first.
    */
-  async acquire(amount: number, signal?: AbortSignal): Promise<() => void> {
+  async acquire(tenant: string, amount: number, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     if (amount > this.capacity) throw new RangeError(`${amount} of ${this.capacity} will never be free`);
-    if (this.#waiters.length > 0 || amount > this.#free) await this.#wait(amount, signal);
-    else this.#free -= amount;
-    let held = true;
+    await this.#wait(tenant, amount, signal);
+    let holds = true;
     return () => {
-      if (!held) return;
-      held = false;
-      this.#free += amount;
-      this.#admitNext();
+      if (!holds) return;
+      holds = false;
+      this.#hold(tenant, -amount);
+      this.#admit();
     };
   }
 
-  #wait(amount: number, signal: AbortSignal | undefined): Promise<void> {
+  #wait(tenant: string, amount: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter = { amount, admit: resolve };
+    const waiter = { tenant, amount, passed: 0, admit: resolve };
     const leave = () => {
       const place = this.#waiters.indexOf(waiter);
       // Admitted in the same turn: the holder finds the signal aborted and gives back.
       if (place < 0) return;
       this.#waiters.splice(place, 1);
-      this.#admitNext();
+      this.#admit();
       reject(signal?.reason);
     };
     this.#waiters.push(waiter);
     signal?.addEventListener('abort', leave, { once: true });
+    this.#admit();
     return promise.finally(() => signal?.removeEventListener('abort', leave));
   }
 
-  #admitNext(): void {
-    for (let next = this.#waiters[0]; next !== undefined && next.amount <= this.#free; next = this.#waiters[0]) {
-      this.#waiters.shift();
-      this.#free -= next.amount;
+  #admit(): void {
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      const place = this.#waiters.indexOf(next);
+      this.#waiters.splice(place, 1);
+      for (const waiter of this.#waiters.slice(0, place)) waiter.passed += next.amount;
+      this.#hold(next.tenant, next.amount);
       next.admit();
     }
+  }
+
+  #next(): Waiter | null {
+    const held = (tenant: string) => this.#held.get(tenant) ?? 0;
+    return nextOf(this.#waiters, {
+      capacity: this.capacity,
+      free: this.#free,
+      held,
+      tenantMax: this.#tenantMax,
+    });
+  }
+
+  #hold(tenant: string, amount: number): void {
+    this.#free -= amount;
+    const held = (this.#held.get(tenant) ?? 0) + amount;
+    if (held === 0) this.#held.delete(tenant);
+    else this.#held.set(tenant, held);
   }
 }

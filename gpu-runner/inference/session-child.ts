@@ -19,9 +19,9 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
 async function start(settings: ChildSettings): Promise<SessionWorker | null> {
-  const { providers, threads, maxSessions, memoryBytes, weightsDirectory } = settings;
+  const { providers, threads, maxSessions, memoryBytes, directories } = settings;
   process.on('disconnect', () => {
-    rmSync(weightsDirectory, { recursive: true, force: true });
+    for (const directory of directories) rmSync(directory, { recursive: true, force: true });
     process.exit();
   });
   const { provider, refused } = await findProvider(providers);
@@ -32,7 +32,7 @@ async function start(settings: ChildSettings): Promise<SessionWorker | null> {
   send({ type: 'ready', provider, refused });
   const open = async (spec: SessionSpec) => await openSession(spec, provider, threads);
   const pool = new SessionPool({ max: maxSessions, memoryBytes }, open);
-  return new SessionWorker(pool, send);
+  return new SessionWorker(pool, send, Date.now);
 }
 
 function send(message: FromChild): void {

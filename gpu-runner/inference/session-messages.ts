@@ -1,7 +1,7 @@
 import type { Architecture } from '../../schemas/architecture.ts';
 import type { ErrorCode } from '../../schemas/errors.ts';
 import type { FeedableAdapter } from '../network/feeds.ts';
-import type { Decided } from './decision.ts';
+import type { DecidedKind } from './decision.ts';
 import type { Provider, RunRequest, RunTimings } from './session-types.ts';
 
 /** A base as the child process knows it: its parameters lie in a weights file. */
@@ -19,11 +19,19 @@ export interface ChildSettings {
   /** For the windows of those sessions together. */
   readonly memoryBytes: number;
   /** Removed by a child that outlives its parent. */
-  readonly weightsDirectory: string;
+  readonly directories: readonly string[];
 }
 
-/** A run as it travels: the adapter was sent before and is named by its digest. */
-export type SentRun = Omit<RunRequest, 'adapter' | 'runId'> & { readonly adapter: string | null };
+/** A run as it travels: the adapter was sent before and is named by its digest, the volume lies in a file. */
+export interface SentRun extends Omit<RunRequest, 'adapter' | 'runId' | 'volume'> {
+  readonly adapter: string | null;
+  readonly volumePath: string;
+  /** Where what is decided is to be written. */
+  readonly decidedPath: string;
+  readonly tenant: string;
+  /** Epoch milliseconds; infinite where there is none. */
+  readonly deadline: number;
+}
 
 /** What the host tells its child. `id` is the host's own number of a run. */
 export type ToChild =
@@ -36,11 +44,18 @@ export type ToChild =
   | { readonly type: 'cancel'; readonly id: number };
 
 export type RunReply =
-  | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
+  | {
+      readonly type: 'progress';
+      readonly id: number;
+      readonly done: number;
+      readonly total: number;
+      /** Of the last window. */
+      readonly milliseconds: number;
+    }
   | {
       readonly type: 'done';
       readonly id: number;
-      readonly decided: Decided;
+      readonly decided: DecidedKind;
       readonly windows: number;
       readonly timings: Omit<RunTimings, 'queue'>;
     }

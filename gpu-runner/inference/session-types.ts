@@ -2,6 +2,7 @@ import type { CompiledAdapter } from '../adapter/compiled.ts';
 import type { Vec3 } from '../volume/volume.ts';
 import type { Blend } from './blend.ts';
 import type { Decided, Decision } from './decision.ts';
+import type { WindowKind } from './scheduler/cost-model.ts';
 
 /** Where sessions run; a host tries its providers in order. */
 export type Provider = 'cuda' | 'cpu';
@@ -38,11 +39,11 @@ export interface RunRequest {
 
 /** Milliseconds. */
 export interface RunTimings {
-  /** Waiting for the runs before. */
+  /** Waiting, and the windows of other runs. */
   readonly queue: number;
   /** Until the first window: feeds made and checked, and a session where none of this kind was ready. */
   readonly fuse: number;
-  /** Windows, network and blending; the graph fuses the weights in each window, which costs next to nothing. */
+  /** Its own windows, network and blending; the graph fuses the weights in each window, which costs next to nothing. */
   readonly infer: number;
 }
 
@@ -54,6 +55,10 @@ export interface RunResult {
 }
 
 export interface RunOptions {
+  /** Whose run it is; those without one are one tenant. */
+  readonly tenant?: string | undefined;
+  /** Epoch milliseconds: a run that cannot be done by then is given up. */
+  readonly deadline?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each window. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -63,4 +68,6 @@ export interface RunOptions {
 export interface NetworkRunner {
   run(request: RunRequest, options?: RunOptions): Promise<RunResult>;
   runWindow(request: WindowRequest): Promise<Float32Array>;
+  /** Milliseconds that such a window took on average; null before one was seen. */
+  windowMilliseconds(window: WindowKind): number | null;
 }

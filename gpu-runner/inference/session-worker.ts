@@ -1,30 +1,33 @@
-import { HEAD_PARAMETERS } from '../../schemas/architecture.ts';
+import { setImmediate as betweenWindows } from 'node:timers/promises';
 import { ServiceError } from '../../schemas/errors.ts';
-import { adapterFeeds, allFinite, baseFed, type FeedableAdapter } from '../network/feeds.ts';
-import { readWeights } from '../network/weights.ts';
+import type { FeedableAdapter } from '../network/feeds.ts';
+import { RunJob, type RunParts, sessionOf } from './run-job.ts';
+import { CostModel } from './scheduler/cost-model.ts';
+import { WindowScheduler } from './scheduler/window-scheduler.ts';
 import type { RegisteredBase, RunReply, SentRun, ToChild } from './session-messages.ts';
 import type { SessionPool } from './session-pool.ts';
-import { slide } from './slide.ts';
 
-interface Job {
-  readonly id: number;
-  readonly run: SentRun;
-  readonly base: RegisteredBase;
-  readonly adapter: FeedableAdapter | null;
-  readonly signal: AbortSignal;
-}
-
-/** Runs what the host sends, one run at a time; messages are taken between its windows. */
+/**
+ * Runs what the host sends, side by side: the scheduler says whose window is next, and messages are taken between two
+ * windows.
+ */
 export class SessionWorker {
   readonly #pool: SessionPool;
   readonly #reply: (reply: RunReply) => void;
+  readonly #now: () => number;
   readonly #bases = new Map<string, RegisteredBase>();
   readonly #adapters = new Map<string, FeedableAdapter>();
-  readonly #aborts = new Map<number, AbortController>();
+  /** Null for a run whose volume is being read. */
+  readonly #jobs = new Map<number, RunJob | null>();
+  readonly #scheduler = new WindowScheduler();
+  readonly #costs = new CostModel();
+  #working = false;
 
-  constructor(pool: SessionPool, reply: (reply: RunReply) => void) {
+  /** `now` is in epoch milliseconds. */
+  constructor(pool: SessionPool, reply: (reply: RunReply) => void, now: () => number) {
     this.#pool = pool;
     this.#reply = reply;
+    this.#now = now;
   }
 
   handle(message: Exclude<ToChild, { type: 'start' }>): void {
@@ -42,58 +45,100 @@ export class SessionWorker {
         this.#adapters.delete(message.digest);
         return;
       case 'cancel':
-        this.#aborts.get(message.id)?.abort();
+        this.#fail(message.id, new ServiceError('cancelled', 'The run was cancelled.'));
         return;
       case 'run':
-        void this.#answer(message.id, message.run);
+        void this.#open(message.id, message.run);
     }
   }
 
-  async #answer(id: number, run: SentRun): Promise<void> {
-    const abort = new AbortController();
-    this.#aborts.set(id, abort);
+  async #open(id: number, run: SentRun): Promise<void> {
+    this.#jobs.set(id, null);
     try {
-      this.#reply(await this.#run(this.#job(id, run, abort.signal)));
+      // Before anything is awaited: the host may forget the adapter once the run was sent.
+      const parts = this.#partsOf(run);
+      const job = await RunJob.open(parts);
+      if (!this.#jobs.has(id)) return;
+      this.#jobs.set(id, job);
+      const { windowKind } = job;
+      this.#scheduler.add({
+        id,
+        tenant: run.tenant,
+        windows: job.slide.total,
+        deadline: run.deadline,
+        cost: () => this.#costs.estimate(windowKind),
+        leastCost: () => this.#costs.measured(windowKind)?.least ?? 0,
+      });
+      void this.#work();
     } catch (error) {
-      const cause = abort.signal.aborted ? new ServiceError('cancelled', 'The run was cancelled.') : error;
-      const code = cause instanceof ServiceError ? cause.code : 'internal';
-      this.#reply({ type: 'failed', id, code, message: cause instanceof Error ? cause.message : String(cause) });
+      this.#fail(id, error);
     }
-    this.#aborts.delete(id);
   }
 
-  #job(id: number, run: SentRun, signal: AbortSignal): Job {
+  #partsOf(run: SentRun): RunParts {
     const base = this.#bases.get(run.base);
     const adapter = run.adapter === null ? null : this.#adapters.get(run.adapter);
     if (base === undefined || adapter === undefined) throw new Error('the run names what was never sent');
-    return { id, run, base, adapter, signal };
+    return { run, base, adapter };
   }
 
-  async #run(job: Job): Promise<RunReply> {
-    const { id, run, base, adapter, signal } = job;
-    const started = performance.now();
-    checkRun(job);
-    const session = await this.#pool.get(base, run.window, adapter?.kind ?? 'head');
-    const { architecture, weightsPath } = base;
-    const fromBase = await readWeights(weightsPath, architecture, baseFed(architecture, adapter));
-    const predict = session.bind(adapterFeeds(architecture, adapter, fromBase));
-    const fused = performance.now();
-    const result = await slide(run, predict, signal, (done, total) => {
-      this.#reply({ type: 'progress', id, done, total });
-    });
-    return { type: 'done', id, ...result, timings: { fuse: fused - started, infer: performance.now() - fused } };
+  /** Takes windows until there are none. */
+  async #work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    for (;;) {
+      await betweenWindows();
+      for (const late of this.#scheduler.expire(this.#now())) this.#fail(late, tooLate());
+      const id = this.#scheduler.next();
+      if (id === null) break;
+      await this.#step(id);
+    }
+    this.#working = false;
+  }
+
+  async #step(id: number): Promise<void> {
+    const job = this.#jobs.get(id);
+    if (job === undefined || job === null) throw new Error(`the run ${id} is scheduled and not open`);
+    try {
+      const { windowKind, slide } = job;
+      const expected = this.#costs.estimate(windowKind);
+      const started = performance.now();
+      const { window, kind } = sessionOf(job.parts);
+      const session = await this.#pool.get(job.parts.base, window, kind);
+      const milliseconds = await job.step(session);
+      if (!this.#jobs.has(id)) return;
+      // A session that had to be made is paid by whoever needed it, and says nothing of the next window.
+      this.#scheduler.charge(job.parts.run.tenant, performance.now() - started - expected);
+      this.#costs.learn(windowKind, milliseconds);
+      this.#reply({ type: 'progress', id, done: slide.done, total: slide.total, milliseconds });
+      // Not awaited: the next run's window goes on while its answer is written.
+      if (slide.done === slide.total) void this.#finish(id, job);
+    } catch (error) {
+      this.#fail(id, error);
+    }
+  }
+
+  async #finish(id: number, job: RunJob): Promise<void> {
+    try {
+      const decided = await job.finish();
+      // Cancelled meanwhile: nobody will come for the file.
+      if (!this.#jobs.delete(id)) return await job.discard();
+      const timings = { fuse: job.fuseMilliseconds, infer: job.windowMilliseconds };
+      this.#reply({ type: 'done', id, decided, windows: job.slide.total, timings });
+    } catch (error) {
+      this.#fail(id, error);
+    }
+  }
+
+  /** Forgets a run, and tells why; one that is not here any more changes nothing. */
+  #fail(id: number, error: unknown): void {
+    this.#scheduler.remove(id);
+    if (!this.#jobs.delete(id)) return;
+    const code = error instanceof ServiceError ? error.code : 'internal';
+    this.#reply({ type: 'failed', id, code, message: error instanceof Error ? error.message : String(error) });
   }
 }
 
-function checkRun({ run, base, adapter }: Job): void {
-  const { volume, channels, shape, classes } = run;
-  const { in_channels, out_channels } = base.architecture;
-  if (channels !== in_channels) {
-    throw new ServiceError('channel_mismatch', `The network takes ${in_channels} channels, not ${channels}.`);
-  }
-  const head = adapter?.replaced.get(HEAD_PARAMETERS[0])?.shape[0] ?? out_channels;
-  if (classes !== head) throw new Error(`the head has ${head} channels, not ${classes}`);
-  const values = channels * shape[0] * shape[1] * shape[2];
-  if (volume.length !== values) throw new Error(`expected a volume of ${values} values, found ${volume.length}`);
-  if (!allFinite(volume)) throw new ServiceError('invalid_volume', 'The prepared volume holds NaN or infinite values.');
+function tooLate(): ServiceError {
+  return new ServiceError('deadline_exceeded', 'The run cannot be done before its deadline.');
 }

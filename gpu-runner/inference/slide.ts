@@ -1,8 +1,7 @@
-import { setImmediate as betweenWindows } from 'node:timers/promises';
 import type { Vec3 } from '../volume/volume.ts';
 import { type Blend, Blender } from './blend.ts';
-import { type Decided, type Decision, decider } from './decision.ts';
-import { extractWindow, windowPlan } from './windows.ts';
+import { type Decided, type Decider, type Decision, decider } from './decision.ts';
+import { extractWindow, type WindowPlan, windowPlan } from './windows.ts';
 
 export interface SlideRequest {
   /** `[channels, ...shape]` in C order. */
@@ -16,31 +15,49 @@ export interface SlideRequest {
   readonly decision: Decision;
 }
 
-/**
- * Takes every window of a volume through `predict` (`[channels, ...window]` to `[classes, ...window]`), blends the answers
- * and decides them plane by plane. Lets other work in between windows, and stops there when `signal` is aborted, throwing its reason.
- */
-export async function slide(
-  request: SlideRequest,
-  predict: (image: Float32Array) => Promise<Float32Array>,
-  signal: AbortSignal,
-  onWindow: (done: number, total: number) => void,
-): Promise<{ decided: Decided; windows: number }> {
-  const { volume, channels, shape, classes, window, overlap, blend, decision } = request;
-  const plan = windowPlan(shape, window, overlap);
-  const decide = decider(decision, classes, shape);
-  const blender = new Blender({ classes, shape, plan, roi: window, blend }, (index, plane) =>
-    decide.plane(index, plane),
-  );
-  const image = new Float32Array(channels * window[0] * window[1] * window[2]);
-  const windows = plan.starts.length;
-  for (const [index, start] of plan.starts.entries()) {
-    await betweenWindows();
-    signal.throwIfAborted();
-    extractWindow(volume, channels, shape, plan, window, start, image);
-    blender.add(await predict(image), start);
-    onWindow(index + 1, windows);
+/** The windows of one volume, taken one by one whenever they are due, blended, and decided plane by plane. */
+export class Slide {
+  readonly #request: SlideRequest;
+  readonly #plan: WindowPlan;
+  readonly #decider: Decider;
+  readonly #blender: Blender;
+  readonly #image: Float32Array;
+  #done = 0;
+
+  constructor(request: SlideRequest) {
+    const { channels, shape, classes, window, overlap, blend, decision } = request;
+    const plan = windowPlan(shape, window, overlap);
+    const decide = decider(decision, classes, shape);
+    this.#request = request;
+    this.#plan = plan;
+    this.#decider = decide;
+    this.#blender = new Blender({ classes, shape, plan, roi: window, blend }, (index, plane) =>
+      decide.plane(index, plane),
+    );
+    this.#image = new Float32Array(channels * window[0] * window[1] * window[2]);
   }
-  blender.finish();
-  return { decided: decide.answer(), windows };
+
+  get done(): number {
+    return this.#done;
+  }
+
+  get total(): number {
+    return this.#plan.starts.length;
+  }
+
+  /** Takes the next window through `predict` (`[channels, ...window]` to `[classes, ...window]`) and blends its answer. */
+  async step(predict: (image: Float32Array) => Promise<Float32Array>): Promise<void> {
+    const { volume, channels, shape, window } = this.#request;
+    const start = this.#plan.starts[this.#done];
+    if (start === undefined) throw new RangeError('there is no window left');
+    extractWindow(volume, channels, shape, this.#plan, window, start, this.#image);
+    this.#blender.add(await predict(this.#image), start);
+    this.#done += 1;
+  }
+
+  /** What is decided of the volume; call it once, after the last window. */
+  finish(): Decided {
+    this.#blender.finish();
+    return this.#decider.answer();
+  }
 }

@@ -111,29 +111,45 @@ function fail(reply: ThreadReply): never {
   throw reply.code === null ? new Error(reply.message) : new ServiceError(reply.code, reply.message);
 }
 
-/** Threads for volumes, made when they are first needed. */
+/** Threads kept for the next volume, beside those that have one. */
+const IDLE_MAX = 4;
+
+/**
+ * Threads for volumes, one for each that is in work: a volume waits for its windows without holding up others. How many
+ * work at a time is bounded, and no tenant has all of these turns, so that many large volumes of one hold up none of
+ * another's small ones.
+ */
 export class VolumePool {
-  readonly #free: Semaphore;
+  readonly #turns: Semaphore;
   readonly #idle: VolumeThread[] = [];
   readonly #busy = new Set<VolumeThread>();
 
+  /** `width` threads work at a time. */
   constructor(width: number) {
-    this.#free = new Semaphore(width);
+    this.#turns = new Semaphore(width, Math.max(1, width - 1));
   }
 
-  /** Lends a thread for the length of `work`; waits in order of arrival while all are lent. */
-  async use<T>(work: (thread: VolumeThread) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const release = await this.#free.acquire(1, signal);
+  /** Lends a thread for the length of `work`. */
+  async use<T>(work: (thread: VolumeThread) => Promise<T>): Promise<T> {
     const thread = this.#takeIdle() ?? new VolumeThread();
     this.#busy.add(thread);
     try {
       return await work(thread);
     } finally {
       this.#busy.delete(thread);
-      if (thread.alive) {
+      if (thread.alive && this.#idle.length < IDLE_MAX) {
         thread.clear();
         this.#idle.push(thread);
-      }
+      } else await thread.end();
+    }
+  }
+
+  /** Does `work` on a thread that was lent when it is the tenant's turn. */
+  async turn<T>(tenant: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const release = await this.#turns.acquire(tenant, 1, signal);
+    try {
+      return await work();
+    } finally {
       release();
     }
   }

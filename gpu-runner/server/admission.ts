@@ -12,7 +12,7 @@ export async function asRun<T>(
   work: (run: Run) => Promise<T>,
 ): Promise<T> {
   if (!loaded()) throw new ServiceError('runner_unavailable', 'The runner is starting.', { retryAfterSeconds: 2 });
-  const run = runs.begin(call.deadline, call.runId);
+  const run = runs.begin({ tenant: call.tenant ?? '', deadline: call.deadline, id: call.runId });
   const { outgoing } = c.env;
   const onClose = () => {
     if (!outgoing.writableFinished) run.cancel('The caller went away.');

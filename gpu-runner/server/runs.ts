@@ -15,6 +15,8 @@ export interface RunState {
 /** One request that waits or runs. */
 export interface Run {
   readonly id: string;
+  /** Empty where none was named. */
+  readonly tenant: string;
   /** Aborted with the `ServiceError` that the run ends with. */
   readonly signal: AbortSignal;
   readonly cancel: (message: string) => void;
@@ -22,8 +24,16 @@ export interface Run {
   readonly end: (status: Exclude<RunStatus, 'running'>) => void;
 }
 
+/** What a run is let in by. */
+export interface RunCall {
+  readonly tenant: string;
+  /** Epoch milliseconds. */
+  readonly deadline: number;
+  readonly id?: string | undefined;
+}
+
 export interface RunsOptions {
-  /** Runs at a time, those that wait among them. */
+  /** Runs at a time, those that wait among them; one tenant has at most half of these places (rounded up). */
   readonly limit: number;
   readonly now: () => number;
 }
@@ -63,19 +73,24 @@ export class Runs {
 
   /**
    * Lets a run in until `deadline` (epoch milliseconds). Throws `runner_unavailable` while draining, `runner_busy`
-   * where the queue is full, `deadline_exceeded` where it is too late already, `conflict` for an id that is running.
+   * where the queue or the tenant's part of it is full, `deadline_exceeded` where it is too late already, `conflict` for an id that is running.
    */
-  begin(deadline: number, id: string = randomUUID()): Run {
-    const { now } = this.#options;
+  begin({ tenant, deadline, id = randomUUID() }: RunCall): Run {
+    const { limit, now } = this.#options;
     const extra = { retryAfterSeconds: RETRY_AFTER_SECONDS };
     if (this.draining) throw new ServiceError('runner_unavailable', 'The runner is stopping.', extra);
-    if (this.full) throw new ServiceError('runner_busy', "The runner's queue is full.", extra);
     if (this.#active.has(id)) throw new ServiceError('conflict', 'A run with this id is running.');
+    if (this.full) throw new ServiceError('runner_busy', "The runner's queue is full.", extra);
+    const own = [...this.#active.values()].filter(({ run }) => run.tenant === tenant).length;
+    if (own >= Math.ceil(limit / 2)) {
+      throw new ServiceError('runner_busy', "The tenant's part of the runner's queue is full.", extra);
+    }
     if (deadline <= now()) throw late();
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(late()), deadline - now());
     const run: Run = {
       id,
+      tenant,
       signal: abort.signal,
       cancel: (message) => abort.abort(new ServiceError('cancelled', message)),
       onProgress: (done, total) => {

@@ -13,7 +13,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
   return await asRun(c, services, call, async (run) => {
     const { incoming } = c.env;
     const { bodies, segmenter } = services;
-    const { signal, onProgress } = run;
+    const { signal, onProgress, tenant } = run;
     const size = bodySize(incoming.headers, bodies.capacity);
     // Before the body, which may have to wait for others to be decoded: a grant is good for minutes.
     const fetching = performance.now();
@@ -24,12 +24,23 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
       const { base, adapter, tier } = model;
       const { output, format } = call;
       const waiting = performance.now();
-      letGo = await bodies.acquire(size.heldBytes, signal);
+      letGo = await bodies.acquire(tenant, size.heldBytes, signal);
       const waited = performance.now() - waiting;
       const images = await readImages(incoming, size, signal);
-      const request = { runId: run.id, images, base, adapter, output, format, signal, onProgress, onDecoded: letGo };
-      const { body, voxels, windows, timings: spent } = await segmenter.segment(request);
-      const timings = { ...spent, queue: spent.queue + waited, fetch };
+      const { body, voxels, windows, ...done } = await segmenter.segment({
+        runId: run.id,
+        tenant,
+        deadline: call.deadline,
+        images,
+        base,
+        adapter,
+        output,
+        format,
+        signal,
+        onProgress,
+        onDecoded: letGo,
+      });
+      const timings = { ...done.timings, queue: done.timings.queue + waited, fetch };
       services.metrics.countSegmentation(tier, windows, timings);
       services.log.info({
         event: 'segmented',

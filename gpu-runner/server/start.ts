@@ -21,7 +21,7 @@ import { Metrics } from './metrics.ts';
 import { Replies } from './replies.ts';
 import { Runs } from './runs.ts';
 
-/** Volumes decoded, prepared or encoded at a time, so that the device finds the next one ready. */
+/** Volumes decoded, prepared or encoded at a time. */
 const VOLUMES_AT_A_TIME = 3;
 /** Kept in memory, in float32. */
 const BASES_MAX = 4;
@@ -54,7 +54,7 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
   const blobs = new BlobStore({ source: sourceOf(settings), disk, onDiskFault });
   const bases = new BaseStore({ network, blobs, mostBases: BASES_MAX, now });
   const adapters = new AdapterStore({ bases, blobs, network, capacityBytes: settings.adapterCacheBytes, now });
-  const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows });
+  const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows, now });
   const bodies = new Semaphore(memoryBytes);
   const runs = new Runs({ limit: settings.queueLimit, now });
   const metrics = new Metrics({

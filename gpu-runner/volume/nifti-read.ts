@@ -5,6 +5,7 @@ import { LAYOUTS } from './nifti-header.ts';
 import { formatOf, type ParsedHeader, parseHeader } from './nifti-parse.ts';
 import type { Image } from './read-image.ts';
 import { checkPromise, readVoxels } from './read-voxels.ts';
+import type { Grid } from './spacing.ts';
 
 /**
  * Reads a NIfTI-1 or NIfTI-2 file, gzipped or not, as float32 after `scl_slope` and `scl_inter`. A file never unpacks further than
@@ -22,6 +23,22 @@ export async function readNifti(file: Uint8Array, options: { readonly maxVoxels?
     await checkPromise(layout, file, isGzip(file));
     const data = await readVoxels(reader, layout);
     return { volume: { shape: header.shape, affine, data }, header };
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * Where the voxels of a file lie, by its first bytes alone, so that what a volume costs is known before it is decoded.
+ *
+ * @throws ServiceError `invalid_volume` as `readNifti` does, for what the header says
+ */
+export async function readNiftiGrid(file: Uint8Array, maxVoxels: number): Promise<Grid> {
+  if (file.length === 0) throw invalidVolume('The file is empty.');
+  const reader = new ByteReader(file);
+  try {
+    const { header, affine } = await readHeader(reader, maxVoxels);
+    return { shape: header.shape, affine };
   } finally {
     await reader.close();
   }

@@ -4,6 +4,7 @@ import { readFields } from './nrrd-fields.ts';
 import { parseNrrdHeader } from './nrrd-header.ts';
 import type { Image } from './read-image.ts';
 import { checkPromise, readVoxels } from './read-voxels.ts';
+import type { Grid } from './spacing.ts';
 
 /**
  * Reads a NRRD file of one volume with its voxels in the same file, raw or gzipped, as float32. It is held to the same
@@ -24,4 +25,10 @@ export async function readNrrd(file: Uint8Array, maxVoxels: number): Promise<Ima
   } finally {
     await reader.close();
   }
+}
+
+/** Where the voxels of a NRRD file lie, by its header alone. Throws `invalid_volume` as `readNrrd` does. */
+export function readNrrdGrid(file: Uint8Array, maxVoxels: number): Grid {
+  const { shape, affine } = parseNrrdHeader(readFields(file).fields, maxVoxels);
+  return { shape, affine };
 }

@@ -18,7 +18,7 @@ describe('every error leaves the service as it was', () => {
   let other: string;
 
   beforeAll(async () => {
-    system = await startSmallSystem({ PDORA_QUEUE_LIMIT: '2' });
+    system = await startSmallSystem({ PDORA_QUEUE_LIMIT: '4' });
     other = await system.makeTenant('clinic');
     [volume, slow] = await Promise.all([noiseVolume([16, 16, 16]), noiseVolume([64, 96, 96])]);
     good = await system.goodLabels();

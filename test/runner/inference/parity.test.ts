@@ -42,6 +42,7 @@ describeShared('whole volumes against MONAI', () => {
     volumes = new VolumePool(1);
     const network: NetworkRunner = {
       runWindow: async (request) => await host.runWindow(request),
+      windowMilliseconds: (window) => host.windowMilliseconds(window),
       async run(request, options) {
         if (request.decision.kind === 'probabilities') return await host.run(request, options);
         const result = await host.run({ ...request, decision: { kind: 'logits' } }, options);
@@ -50,7 +51,7 @@ describeShared('whole volumes against MONAI', () => {
         return { ...result, decided: decide(decision, lastLogits, classes, shape) };
       },
     };
-    segmenter = new Segmenter({ network, volumes, memoryBytes: 4e9, windows: null });
+    segmenter = new Segmenter({ network, volumes, memoryBytes: 4e9, windows: null, now: Date.now });
   });
 
   afterAll(async () => {
@@ -69,7 +70,8 @@ describeShared('whole volumes against MONAI', () => {
       }));
       const file = run.adapter === null ? null : fileOf(parity.file(run.adapter));
       const adapter = file === null ? null : await readAdapter(file.bytes, file.digest, base);
-      const { body } = await segmenter.segment({ runId: 'parity', images, base, adapter, output, format: 'nifti' });
+      const call = { runId: 'parity', tenant: 'hospital' };
+      const { body } = await segmenter.segment({ ...call, images, base, adapter, output, format: 'nifti' });
       return gunzipSync(body);
     }
 

@@ -24,14 +24,24 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-test('a killed child loses the run it had; runs that waited and new ones are served by the next child', async () => {
-  const { host } = await smallHost();
+test('a killed child loses the runs it had; runs that waited and new ones are served by the next child', async () => {
+  const { host } = await smallHost({ maxActive: 2 });
   const before = await host.run(smallRun(2));
-  const killed = host.run(smallRun(200), { onProgress: () => process.kill(first ?? 0, 'SIGKILL') });
   const first = host.childPid;
-  const waiting = host.run(smallRun(2));
-  await expect(killed).rejects.toMatchObject({ code: 'runner_unavailable' });
-  expect(host.healthy()).toBe(false);
+  const begun = [0, 0];
+  const kill = () => void (begun.every((windows) => windows > 0) && process.kill(first ?? 0, 'SIGKILL'));
+  const killed = [0, 1].map((n) =>
+    host.run(smallRun(500), {
+      tenant: String(n),
+      onProgress: (done) => {
+        begun[n] = done;
+        kill();
+      },
+    }),
+  );
+  const waiting = host.run(smallRun(2), { tenant: 'waiting' });
+  const lost = { reason: { code: 'runner_unavailable' } };
+  expect(await Promise.allSettled(killed)).toMatchObject([lost, lost]);
   expect((await waiting).decided).toEqual(before.decided);
   expect(host.healthy()).toBe(true);
   expect(host.childPid).not.toBe(first);

@@ -83,18 +83,46 @@ test('this process answers while the child runs, and progress comes window by wi
   expect(longest).toBeLessThan(Math.max(100, result.timings.infer / 4));
 });
 
-test('runs are taken first in, first out', async () => {
+test('runs share the device window by window, so that a short one does not wait for a long one', async () => {
   const { host } = await smallHost();
+  await host.run(smallRun(1));
   const order: string[] = [];
   const run = async (name: string, windows: number) => {
     await host.run(smallRun(windows));
     order.push(name);
   };
-  const all = Promise.all([run('long', 6), run('short', 1), run('middle', 3)]);
+  const all = Promise.all([run('long', 30), run('short', 1), run('middle', 8)]);
   expect(host.queueLength).toBe(3);
   await all;
-  expect(order).toEqual(['long', 'short', 'middle']);
+  expect(order).toEqual(['short', 'middle', 'long']);
   expect(host.queueLength).toBe(0);
+});
+
+test('tenants get as many windows, however many runs each has', async () => {
+  const { host } = await smallHost();
+  await host.run(smallRun(1));
+  const served = { flood: 0, alone: 0 };
+  const abort = new AbortController();
+  const { signal } = abort;
+  const flood = Array.from({ length: 4 }, () =>
+    host.run(smallRun(100), { tenant: 'flood', signal, onProgress: () => (served.flood += 1) }),
+  );
+  const alone = host.run(smallRun(20), { tenant: 'alone', onProgress: () => (served.alone += 1) });
+  const outcomes = Promise.allSettled(flood);
+  await alone;
+  abort.abort();
+  await outcomes;
+  // The flood had the device to itself until the other's volume was read.
+  expect(served.alone).toBe(20);
+  expect(served.flood).toBeLessThan(32);
+});
+
+test('a run whose deadline cannot be met any more ends early and leaves the device to others', async () => {
+  const { host } = await smallHost();
+  await host.run(smallRun(2));
+  const late = host.run(smallRun(400), { deadline: Date.now() + 1000, tenant: 'late' });
+  await expect(late).rejects.toMatchObject({ code: 'deadline_exceeded' });
+  expect((await host.run(smallRun(1))).windows).toBe(1);
 });
 
 test('a cancelled run stops between windows and leaves the device to the next', async () => {

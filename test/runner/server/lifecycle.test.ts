@@ -108,7 +108,7 @@ describe('a run and the runner around it', () => {
   let test: TestRunner;
 
   beforeAll(async () => {
-    test = await startTestRunner({ PDORA_QUEUE_LIMIT: '2' });
+    test = await startTestRunner({ PDORA_QUEUE_LIMIT: '4' });
     test.edge.put(model.base);
     test.edge.put(adapter);
     await expectNextRunWorks(test.url);
@@ -160,11 +160,19 @@ describe('a run and the runner around it', () => {
     const first = await startSlowRun(test.url);
     const same = { ...callHeaders(model.base, adapter), 'x-run-id': first.run };
     expect(await problemOf(await post(test.url, same, quick))).toMatchObject({ status: 409, code: 'conflict' });
-    const second = post(test.url, callHeaders(model.base, adapter), quick);
+    const leaver = new AbortController();
+    const held = await startSlowRun(test.url, adapter, leaver.signal);
+    const own = await problemOf(await post(test.url, callHeaders(model.base, adapter), quick));
+    expect(own).toMatchObject({ code: 'runner_busy', detail: "The tenant's part of the runner's queue is full." });
+    const clinic = () => ({ ...callHeaders(model.base, adapter), 'x-tenant': 'clinic' });
+    const left = post(test.url, clinic(), slow, leaver.signal);
+    const second = post(test.url, clinic(), slow);
     await expect.poll(async () => (await fetch(new URL('/readyz', test.url))).status).toBe(503);
-    const third = await post(test.url, callHeaders(model.base, adapter), quick);
+    const third = await post(test.url, { ...clinic(), 'x-tenant': 'third' }, quick);
     expect(third.headers.get('retry-after')).toMatch(/^\d+$/);
-    expect(await problemOf(third)).toMatchObject({ status: 503, code: 'runner_busy' });
+    expect(await problemOf(third)).toMatchObject({ detail: "The runner's queue is full.", code: 'runner_busy' });
+    leaver.abort();
+    await Promise.allSettled([held.reply, left]);
     await fetch(new URL(`/runs/${first.run}`, test.url), { method: 'DELETE', headers: { authorization } });
     expect((await second).status).toBe(200);
     await (await first.reply).arrayBuffer();

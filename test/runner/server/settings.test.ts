@@ -14,7 +14,7 @@ describe('readSettings', () => {
       providers: ['cuda', 'cpu'],
       threads: 0,
       windows: null,
-      queueLimit: 8,
+      queueLimit: 16,
     });
   });
 

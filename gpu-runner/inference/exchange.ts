@@ -1,0 +1,82 @@
+import { accessSync, constants, mkdtempSync, statfsSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The memory of Linux as a folder; containers often have little of it. */
+const MEMORY_FOLDER = '/dev/shm';
+/** Below what one read or write may take. */
+const PIECE_BYTES = 2 ** 30;
+
+/**
+ * Volumes and what is decided of them go between a host and its child as files, best in memory: a pipe of hundreds of
+ * megabytes would stand still while a window runs, for neither end of it is served then, where a file is read in one go
+ * beside it.
+ */
+export class Exchange {
+  readonly directory: string;
+
+  /** In memory where it has room for `bytes`, else where temporary files are. */
+  constructor(bytes: number) {
+    this.directory = mkdtempSync(join(hasRoom(MEMORY_FOLDER, bytes) ? MEMORY_FOLDER : tmpdir(), 'pdora-exchange-'));
+  }
+
+  /** Where the volume of a run lies, and where what is decided of it will. */
+  paths(id: number): { readonly volume: string; readonly decided: string } {
+    return { volume: join(this.directory, `${id}.volume`), decided: join(this.directory, `${id}.decided`) };
+  }
+
+  async forget(id: number): Promise<void> {
+    await Promise.all(Object.values(this.paths(id)).map((path) => rm(path, { force: true })));
+  }
+
+  async removeAll(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Writes values to a new file that this user alone may read. */
+export async function writeValues(path: string, values: ArrayBufferView): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    const bytes = bytesOf(values);
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      at += (await file.write(piece, 0, piece.length)).bytesWritten;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Fills an array from a file that holds as much, and removes the file. */
+export async function takeValues<T extends ArrayBufferView>(path: string, values: T): Promise<T> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = bytesOf(values);
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      const { bytesRead } = await file.read(piece, 0, piece.length);
+      if (bytesRead === 0) throw new Error(`expected ${bytes.length} bytes, found ${at}`);
+      at += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
+  await rm(path, { force: true });
+  return values;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function hasRoom(folder: string, bytes: number): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= bytes;
+  } catch {
+    return false;
+  }
+}
