@@ -1,8 +1,8 @@
 import { ServiceError } from '../../schemas/errors.ts';
 import { GRID_CORNER_TOLERANCE_MM } from '../../schemas/limits.ts';
 import { transformPoint } from './affine.ts';
-import { cornersOf } from './spacing.ts';
-import type { Vec3, Volume } from './volume.ts';
+import { cornersOf, type Grid } from './spacing.ts';
+import type { Vec3 } from './volume.ts';
 
 /**
  * Checks that the channels lie on one grid: same shape, and no corner further than 0.01 mm from the first channel's.
@@ -10,20 +10,20 @@ import type { Vec3, Volume } from './volume.ts';
  * @param names the channels' names, in the same order
  * @throws ServiceError `grid_mismatch` with the first channel that lies elsewhere
  */
-export function checkSameGrid(volumes: readonly Volume[], names: readonly string[]): void {
-  const [first, ...others] = volumes;
-  for (const [n, volume] of others.entries()) {
+export function checkSameGrid(grids: readonly Grid[], names: readonly string[]): void {
+  const [first, ...others] = grids;
+  for (const [n, grid] of others.entries()) {
     if (first === undefined) return;
     const pair = `Channels ${names[0]} and ${names[n + 1]}`;
-    if (volume.shape.some((side, axis) => side !== first.shape[axis])) {
+    if (grid.shape.some((side, axis) => side !== first.shape[axis])) {
       throw new ServiceError(
         'grid_mismatch',
-        `${pair} have ${first.shape.join(' x ')} and ${volume.shape.join(' x ')} voxels.`,
+        `${pair} have ${first.shape.join(' x ')} and ${grid.shape.join(' x ')} voxels.`,
       );
     }
     const apart = Math.max(
       ...cornersOf(first.shape).map((corner) =>
-        distance(transformPoint(first.affine, corner), transformPoint(volume.affine, corner)),
+        distance(transformPoint(first.affine, corner), transformPoint(grid.affine, corner)),
       ),
     );
     if (!(apart <= GRID_CORNER_TOLERANCE_MM)) {
