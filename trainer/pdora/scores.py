@@ -21,5 +21,6 @@ def scores(found: np.ndarray, truth: np.ndarray, value: int, spacing: Sequence[f
     distance = None
     if a.any() and b.any():
         pair = (torch.from_numpy(mask)[None, None] for mask in (a, b))
-        distance = round(float(compute_hausdorff_distance(*pair, True, percentile=95, spacing=list(spacing))), 4)
+        sides = [float(side) for side in spacing]
+        distance = round(float(compute_hausdorff_distance(*pair, True, percentile=95, spacing=sides)), 4)
     return {"dice": round(dice(found, truth, value), 4), "hd95": distance}

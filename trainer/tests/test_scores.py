@@ -6,7 +6,8 @@ from pdora.scores import scores
 
 
 def test_the_distance_is_the_95th_percentile_of_both_directions_in_mm():
-    rng, spacing = np.random.default_rng(3), (0.8, 1.0, 2.5)
+    # As a header has it.
+    rng, spacing = np.random.default_rng(3), tuple(np.float32([0.8, 1.0, 2.5]))
     a, b = (ndimage.gaussian_filter(rng.normal(size=(24, 20, 16)), 3) > 0 for _ in range(2))
     surfaces = [mask & ~ndimage.binary_erosion(mask) for mask in (a, b)]
     away = [ndimage.distance_transform_edt(~one, sampling=spacing) for one in surfaces]
