@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { z } from 'zod';
+import { buildConsole } from '../../cli/dev/build-console.ts';
 import { projectPath } from '../../cli/root.ts';
 import { BURST_PERIOD_SECONDS, HOUSEKEEPING_CRON } from '../../workers/edge/configured.ts';
 import { readSettings } from '../../workers/edge/settings.ts';
@@ -113,6 +114,7 @@ describe.each(environments)('in %s', (_name, config) => {
 test('the Worker builds for production', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pdora-deploy-'));
   const wrangler = projectPath('node_modules', 'wrangler', 'bin', 'wrangler.js');
+  await buildConsole();
   const args = ['deploy', '--dry-run', '--env', 'production', '--outdir', folder];
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [wrangler, ...args], {

@@ -46,7 +46,7 @@ describe.skipIf(!hasBrowser)('console', () => {
 
     const labels = (name: string) => page.getByRole('table', { name }).locator('tbody tr').allInnerTexts();
     const rows = await labels('Labels of hospital/painted');
-    expect(rows.map((row) => row.split(/\s/)[0])).toEqual(['left', 'right']);
+    expect(rows.map((row) => row.trim().split(/\s/)[0])).toEqual(['left', 'right']);
     expect(await labels('Labels of hospital/good')).toEqual(rows);
     expect(await colouredPixels(page, 0)).toBeGreaterThan(1000);
     expect(await colouredPixels(page, 1)).toBeGreaterThan(1000);

@@ -30,7 +30,7 @@ export async function startBrowser(): Promise<Browser> {
     async open(url, options = {}) {
       const context = await browser.newContext({ viewport: { width: 1440, height: 940 }, ...options });
       const page = await context.newPage();
-      page.setDefaultTimeout(60_000);
+      page.setDefaultTimeout(20_000);
       const faults: string[] = [];
       page.on('pageerror', (error) => faults.push(String(error)));
       page.on('console', (message) => {
