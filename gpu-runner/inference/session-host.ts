@@ -228,7 +228,8 @@ export class SessionHost implements NetworkRunner {
   /** Gives the child runs while it has places. */
   #next(): void {
     const { link, up } = this.#keeper;
-    while (link !== null && up && this.#active.size < this.#maxActive) {
+    if (link === null || !up) return;
+    while (this.#active.size < this.#maxActive) {
       const pending = nextWaiting(this.#waiting.values(), this.#active.values());
       if (pending === null) return;
       this.#waiting.delete(pending.id);
@@ -296,7 +297,7 @@ export class SessionHost implements NetworkRunner {
 
   /** The child is gone: the runs it had are lost, those on their way to it wait for the next one. */
   #onLost(): void {
-    for (const pending of [...this.#active.values()]) {
+    for (const pending of this.#active.values()) {
       if (pending.sent) {
         this.#settle(pending.id);
         pending.reject(unavailable('The session process ended during the run.'));

@@ -34,9 +34,9 @@ describe('who goes in next', () => {
   });
 
   it('lets no tenant have more than its part, unless that is all it has', () => {
-    const shared = { capacity: 10, free: 10, tenantMax: 4 };
+    const parted = { capacity: 10, free: 10, tenantMax: 4 };
     const line = [waiting('a', 2, 10), waiting('b', 6)];
-    expect(nextOf(line, { ...shared, held: (tenant) => (tenant === 'a' ? 3 : 0) })).toBe(line[1]);
+    expect(nextOf(line, { ...parted, held: (tenant) => (tenant === 'a' ? 3 : 0) })).toBe(line[1]);
   });
 });
 
