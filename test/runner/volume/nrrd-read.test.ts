@@ -19,6 +19,9 @@ async function affineOf(file: Uint8Array): Promise<number[]> {
   return [...(await readImage(file)).volume.affine].slice(0, 12).map((value) => value + 0);
 }
 
+const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
+  Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
+
 describe('where the voxels of a NRRD file lie', () => {
   const ras = [0.5, 0, 0, 1, 0, 2, 0, 2, 0, 0.1, 3, 3];
   const las = [-0.5, 0, 0, -1, 0, 2, 0, 2, 0, 0.1, 3, 3].map((value) => value + 0);
@@ -54,8 +57,6 @@ describe('where the voxels of a NRRD file lie', () => {
 
 describe('the voxels of a NRRD file', () => {
   const space = `${SHAPE}\nspace: RAS\n${DIRECTIONS}`;
-  const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
-    Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
   const bigs = BigInt64Array.from({ length: 24 }, (_, n) => BigInt(n));
   // The first axis is the fastest: voxel (i, j, k) is number i + 2 j + 6 k.
   const expected = Float32Array.from(
