@@ -22,18 +22,32 @@ export interface PlannedRun {
   readonly classes: number;
   readonly output: Output;
   readonly shape: Vec3;
-  readonly task: Pick<Task, 'inference'>;
+  readonly task: Pick<Task, 'inference' | 'regions'>;
 }
 
 /**
- * Bytes that a run holds at its largest: the decoded input; on the network's grid the prepared volume and what was
- * decided, each in two processes, and the planes that are blended; the answer with its encoding.
+ * Bytes that the work on a volume holds at its largest, in whatever processes: the decoded input beside the prepared
+ * volume; or that volume, the planes that are blended, and what was decided on both grids, with a copy for what is
+ * sent or packed. `docs/memory.md` derives it.
  */
+export function workBytes(run: PlannedRun): number {
+  const { inputVoxels, gridVoxels, channels, classes, shape, task } = run;
+  const volume = BYTES * channels * gridVoxels;
+  const planes = BYTES * (classes + 1) * Math.min(task.inference.roi_size[0], shape[0]) * shape[1] * shape[2];
+  const decided = decidedBytes(run) * (gridVoxels + inputVoxels);
+  return Math.max(BYTES * channels * inputVoxels + volume, volume + planes + 2 * decided);
+}
+
+/** The same with the session's process beside this one: the volume and what was decided lie in both, and travel. */
 export function runBytes(run: PlannedRun): number {
-  const { inputVoxels, gridVoxels, channels, classes, output, shape, task } = run;
-  const decided = output === 'probabilities' ? 2 * classes : 1;
-  const planes = Math.min(task.inference.roi_size[0], shape[0]) * shape[1] * shape[2] * (classes + 1);
-  return BYTES * (inputVoxels * (channels + decided) + gridVoxels * (2 * channels + decided) + planes);
+  const { gridVoxels, channels } = run;
+  return workBytes(run) + 2 * BYTES * channels * gridVoxels + decidedBytes(run) * gridVoxels;
+}
+
+/** Of one voxel. Regions may have values beyond a byte however few they are. */
+function decidedBytes({ classes, output, task }: PlannedRun): number {
+  if (output === 'probabilities') return BYTES * classes;
+  return Math.max(classes - 1, ...(task.regions ?? []).map(({ value }) => value)) > 255 ? 2 : 1;
 }
 
 /** Refuses, before anything is allocated for it, a run that this machine cannot hold or that would take no end of windows. */

@@ -40,7 +40,9 @@ export function prepare(
     volumes,
     volumes.map((_, n) => `channel ${n + 1}`),
   );
-  const plan = planGrid(input, preprocessing);
+  // The way back lives longer than the input: it may hold nothing but the input's grid.
+  const inputGrid = { shape: input.shape, affine: input.affine };
+  const plan = planGrid(inputGrid, preprocessing);
   const voxels = voxelCount(plan.shape);
   const maxVoxels = limits.maxVoxels ?? GRID_MAX_VOXELS;
   if (!(voxels <= maxVoxels)) {
@@ -60,12 +62,12 @@ export function prepare(
     channels: volumes.length,
     shape: plan.shape,
     affine: plan.affine,
-    labelsBack: labelsBackBy(plan, input.shape),
+    labelsBack: labelsBackBy(plan, inputGrid.shape),
     probabilitiesBack: (probabilities, classes) => {
-      const back = new Float32Array(voxelCount(input.shape) * classes);
+      const back = new Float32Array(voxelCount(inputGrid.shape) * classes);
       for (let c = 0; c < classes; c++) {
         const source = probabilities.subarray(c * voxels, (c + 1) * voxels);
-        plan.back(viewOf(source, plan.shape), viewOf(back, input.shape, classes, c), 'linear');
+        plan.back(viewOf(source, plan.shape), viewOf(back, inputGrid.shape, classes, c), 'linear');
       }
       return back;
     },

@@ -5,6 +5,7 @@ import {
   isAllowedWindow,
   type PlannedRun,
   runBytes,
+  workBytes,
 } from '../../../gpu-runner/inference/limits.ts';
 import { ServiceError } from '../../../schemas/errors.ts';
 
@@ -33,11 +34,21 @@ function refusal(planned: PlannedRun, memoryBytes: number): string {
 }
 
 describe('what a run may cost', () => {
-  it('counts volume and decision in two processes, the blended planes, the input and the answer', () => {
-    expect(runBytes(run())).toBe(4 * (1000 * 2 + 1000 * (2 + 1) + 1000 * 4));
-    expect(runBytes(run({ output: 'probabilities' }))).toBe(4 * (1000 * 7 + 1000 * (2 + 6) + 1000 * 4));
+  it('counts the blended planes of one window, labels by the byte and probabilities by the class', () => {
+    const [volume, planes] = [4 * 1000, 4 * 4 * 1000];
+    expect(workBytes(run())).toBe(volume + planes + 2 * 2000);
+    expect(workBytes(run({ classes: 300 }))).toBe(volume + 4 * 301 * 1000 + 2 * 2 * 2000);
+    expect(workBytes(run({ output: 'probabilities' }))).toBe(volume + planes + 2 * 12 * 2000);
     const long = run({ shape: [1000, 1, 1] });
-    expect(runBytes(long)).toBe(runBytes(run()) - 4 * 936 * 4);
+    expect(workBytes(long)).toBe(workBytes(run()) - 4 * 936 * 4);
+    const task = { ...run().task, regions: [{ name: 'far', value: 256 }] };
+    expect(workBytes(run({ task }))).toBe(workBytes(run()) + 2 * 2000);
+  });
+
+  it('counts the decoded input where that is the most, and the volume and the labels again in the session’s process', () => {
+    const fine = run({ inputVoxels: 100_000, channels: 3 });
+    expect(workBytes(fine)).toBe(4 * 3 * 101_000);
+    expect(runBytes(fine)).toBe(workBytes(fine) + 2 * 4 * 3 * 1000 + 1000);
   });
 
   it('refuses what does not fit into the memory, and lets in what just does', () => {

@@ -84,7 +84,11 @@ describe('reading voxels', () => {
       kinds.push([plain, scaled].map(({ volume }) => volume.data.constructor.name.replace('Array', '')));
     }
     expect(kinds.map(([plain]) => plain)).toEqual([
-      ...['Uint8', 'Int8', 'Int16', 'Uint16', 'Float32', 'Float32', 'Float32', 'Float32', 'Float32', 'Float32'],
+      'Uint8',
+      'Int8',
+      'Int16',
+      'Uint16',
+      ...Array<string>(6).fill('Float32'),
     ]);
     expect(new Set(kinds.map(([, scaled]) => scaled))).toEqual(new Set(['Float32']));
   });

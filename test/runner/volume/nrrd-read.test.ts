@@ -19,6 +19,9 @@ async function affineOf(file: Uint8Array): Promise<number[]> {
   return [...(await readImage(file)).volume.affine].slice(0, 12).map((value) => value + 0);
 }
 
+const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
+  Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
+
 describe('where the voxels of a NRRD file lie', () => {
   const ras = [0.5, 0, 0, 1, 0, 2, 0, 2, 0, 0.1, 3, 3];
   const las = [-0.5, 0, 0, -1, 0, 2, 0, 2, 0, 0.1, 3, 3].map((value) => value + 0);
