@@ -19,6 +19,7 @@ async function affineOf(file: Uint8Array): Promise<number[]> {
   return [...(await readImage(file)).volume.affine].slice(0, 12).map((value) => value + 0);
 }
 
+/** 0 to 23 in an array's own type. */
 const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
   Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
 
@@ -54,10 +55,6 @@ describe('where the voxels of a NRRD file lie', () => {
     expect(volume.data[(1 * 3 + 2) * 4 + 3]).toBe(16);
   });
 });
-
-/** 0 to 23 in an array's own type. */
-const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
-  Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
 
 describe('the voxels of a NRRD file', () => {
   const space = `${SHAPE}\nspace: RAS\n${DIRECTIONS}`;
