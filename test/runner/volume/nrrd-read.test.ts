@@ -52,10 +52,11 @@ describe('where the voxels of a NRRD file lie', () => {
   });
 });
 
+const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
+  Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
+
 describe('the voxels of a NRRD file', () => {
   const space = `${SHAPE}\nspace: RAS\n${DIRECTIONS}`;
-  const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
-    Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
   const bigs = BigInt64Array.from({ length: 24 }, (_, n) => BigInt(n));
   // The first axis is the fastest: voxel (i, j, k) is number i + 2 j + 6 k.
   const expected = Float32Array.from(

@@ -42,8 +42,8 @@ export interface Inference {
 export async function infer(ports: Ports, principal: Principal, call: Inference): Promise<Inferred> {
   const { runId, model, deadlineSeconds, signal, form } = call;
   try {
-    const { volumes, extension: ofImage } = await sourceOf(ports, principal, call);
-    const extension = resultExtension(call.resultExtension, ofImage);
+    const { volumes, extension: sent } = await sourceOf(ports, principal, call);
+    const extension = resultExtension(call.resultExtension, sent);
     const kind = { output: 'labels' as const, format: formatOf(extension) };
     const input = { runId, adapter: model, ...kind, deadlineSeconds, volumes, signal };
     const done = await segmentRecorded(ports, principal, input);
@@ -57,7 +57,7 @@ export async function infer(ports: Ports, principal: Principal, call: Inference)
 /** How to send the image to a runner, and how its file ends. */
 interface Source {
   readonly extension: string;
-  volumes(subject: Subject): Volumes | Promise<Volumes>;
+  readonly volumes: (subject: Subject) => Volumes | Promise<Volumes>;
 }
 
 async function sourceOf(ports: Ports, principal: Principal, { session, form, image }: Inference): Promise<Source> {
