@@ -44,8 +44,10 @@ export async function startStubRunner(): Promise<StubRunner> {
 
 /** Headers of a label map that was made as the edge asked. */
 export function promised(request: IncomingMessage): Record<string, string> {
+  const adapter = request.headers['x-adapter-digest'];
   return {
     'content-type': 'application/gzip',
+    ...(adapter === undefined ? {} : { 'x-adapter-digest': String(adapter) }),
     'x-base-digest': String(request.headers['x-base-digest']),
     'x-adapter-cache': 'hot',
     'server-timing': 'infer;dur=1',
