@@ -182,6 +182,10 @@ export const segmentationQuerySchema = z.object({
     .min(1)
     .meta({ description: 'A reference to an adapter, or __base__ for the base with its own head' }),
   output: z.enum(OUTPUTS).default('labels'),
+  report: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({ description: 'Whether the reply to a synchronous call has the report in X-Report' }),
   deadline: z.coerce
     .number()
     .positive()

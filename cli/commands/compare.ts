@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { readNifti } from '../../gpu-runner/volume/nifti-read.ts';
+import { readImage } from '../../gpu-runner/volume/read-image.ts';
 import { checkSameGrid } from '../../gpu-runner/volume/same-grid.ts';
 import { compareLabelMaps, type LabelComparison } from '../compare/compare.ts';
 import { checkInputFile } from '../files.ts';
@@ -18,7 +18,7 @@ export function addCompare(program: Command): void {
     .option('--json', 'as JSON')
     .action(async (a: string, b: string, options: { json?: true }) => {
       for (const path of [a, b]) await checkInputFile(path);
-      const [first, second] = [await readNifti(await readFile(a)), await readNifti(await readFile(b))];
+      const [first, second] = [await readImage(await readFile(a)), await readImage(await readFile(b))];
       checkSameGrid([first.volume, second.volume], ['A', 'B']);
       const labels = compareLabelMaps(first.volume, second.volume);
       if (options.json) printJson({ labels });

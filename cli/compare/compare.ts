@@ -1,5 +1,5 @@
 import { columnLengths, determinant } from '../../gpu-runner/volume/affine.ts';
-import type { Vec3, Volume } from '../../gpu-runner/volume/volume.ts';
+import type { Vec3, Volume, Voxels } from '../../gpu-runner/volume/volume.ts';
 import { CliError } from '../failure.ts';
 import { hausdorff95 } from './surface.ts';
 
@@ -34,7 +34,7 @@ interface Bounds {
 const EMPTY: Bounds = { low: [0, 0, 0], high: [0, 0, 0] };
 
 /** For each label the smallest box that holds it in every map: work then goes by the size of a label, not of the head. */
-function boundsOfLabels(maps: readonly Float32Array[], [ni, nj, nk]: Vec3): Map<number, Bounds> {
+function boundsOfLabels(maps: readonly Voxels[], [ni, nj, nk]: Vec3): Map<number, Bounds> {
   const found = new Map<number, Bounds>();
   for (const data of maps) {
     for (let i = 0, n = 0; i < ni; i++) {

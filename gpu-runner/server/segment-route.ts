@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { CONTENT_TYPE } from '../../schemas/answer-formats.ts';
+import { writeReport } from '../../schemas/report.ts';
 import { PHASES, type Timings } from '../inference/segment.ts';
 import { asRun } from './admission.ts';
 import { readImages } from './body.ts';
@@ -28,7 +29,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
       const waited = performance.now() - waiting;
       const images = await readImages(incoming, size, signal);
       const request = { runId: run.id, images, base, adapter, output, format, signal, onProgress, onDecoded: letGo };
-      const { body, voxels, windows, timings: spent } = await segmenter.segment(request);
+      const { body, voxels, windows, report, timings: spent } = await segmenter.segment(request);
       const timings = { ...spent, queue: spent.queue + waited, fetch };
       services.metrics.countSegmentation(tier, windows, timings);
       services.log.info({
@@ -48,6 +49,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
         'x-base-digest': base.digest,
         'x-adapter-cache': tier,
         'x-voxels': String(voxels),
+        'x-report': writeReport(report),
         'server-timing': serverTiming(timings),
         ...(adapter === null ? {} : { 'x-adapter-digest': adapter.digest }),
       });
