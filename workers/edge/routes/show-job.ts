@@ -30,8 +30,18 @@ export function showReport(job: JobRecord, report: RunReport) {
   const { id, adapter, version, adapter_digest, base_digest, output, attempt, ...shown } = showJob(job);
   const { created_at, started_at, ended_at, voxels, server_timing } = shown;
   return {
-    ...{ id, adapter, version, adapter_digest, base_digest, output, attempt },
-    ...{ created_at, started_at, ended_at, voxels, server_timing },
+    id,
+    adapter,
+    version,
+    adapter_digest,
+    base_digest,
+    output,
+    attempt,
+    created_at,
+    started_at,
+    ended_at,
+    voxels,
+    server_timing,
     ...report,
   };
 }
