@@ -186,6 +186,10 @@ export const segmentationQuerySchema = z.object({
   format: z.enum(FORMATS).default('nifti').meta({
     description: 'Of the answer, whatever came in: .nii.gz, or with nrrd .seg.nrrd and of probabilities .nrrd',
   }),
+  report: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({ description: 'Whether the reply to a synchronous call has the report in X-Report' }),
   deadline: z.coerce
     .number()
     .positive()

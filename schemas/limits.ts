@@ -70,6 +70,9 @@ export const LINK_MAX_SECONDS = 366 * 86_400;
 export const KEY_OVERLAP_DEFAULT_SECONDS = 86_400;
 export const KEY_OVERLAP_MAX_SECONDS = 30 * 86_400;
 
+/** The report of a segmentation in a header: clients of Node take 16 KiB of headers together. */
+export const REPORT_HEADER_MAX_BYTES = 8 * 2 ** 10;
+
 /** Lists. */
 export const PAGE_DEFAULT_ITEMS = 50;
 export const PAGE_MAX_ITEMS = 200;

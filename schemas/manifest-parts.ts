@@ -92,7 +92,7 @@ export const channelsSchema = z
   .max(CHANNEL_NAMES_MAX)
   .refine((names) => new Set(names).size === names.length, 'expected each channel once');
 
-/** Free for the trainer to fill: kept as it is, never read by the service. */
+/** Free for the trainer to fill and kept as it is. Of it `inputs` alone is read, for warnings (training-inputs.ts). */
 const provenanceSchema = z.custom<Readonly<Record<string, unknown>>>(isRecord, 'expected an object');
 
 /** Keys that mean the same in a base and in an adapter. */

@@ -1,15 +1,16 @@
 import type { Format } from '../../schemas/answer-formats.ts';
 import { ServiceError } from '../../schemas/errors.ts';
+import type { RunReport } from '../../schemas/report.ts';
 import type { Base } from '../adapter/base.ts';
 import type { CompiledAdapter } from '../adapter/compiled.ts';
 import { type Image, matchChannels } from './channels.ts';
 import { type Decided, decisionOf } from './decision.ts';
 import { type AllowedWindows, isAllowedWindow, type PlannedRun, runBytes } from './limits.ts';
 import { planRun } from './plan-run.ts';
+import { runReport } from './run-report.ts';
 import { checkInTime, type Work } from './scheduler/workload.ts';
 import { Semaphore } from './semaphore.ts';
 import type { NetworkRunner } from './session-types.ts';
-import type { LabelStatistics } from './statistics.ts';
 import type { VolumePool, VolumeThread } from './volume-pool.ts';
 import type { OnGrid, Output } from './volume-work.ts';
 import { checkWindowMemory } from './window-memory.ts';
@@ -46,8 +47,7 @@ export interface Segmented {
   /** Of that grid. */
   readonly voxels: number;
   readonly windows: number;
-  /** How sure the network was of each label that it gave; null for probabilities. */
-  readonly statistics: readonly LabelStatistics[] | null;
+  readonly report: RunReport;
   readonly timings: Timings;
 }
 
@@ -170,7 +170,8 @@ export class Segmenter {
     const answer = await turn(async () => await thread.answer({ onGrid, format, ...sources }, signal));
     clock.split('postprocess', { encode: answer.encode });
     const statistics = decided.kind === 'labels' ? decided.statistics : null;
-    return { body: answer.body, voxels: inputVoxels, windows, statistics, timings: clock.timings };
+    const report = runReport(task.labels, answer.findings, statistics);
+    return { body: answer.body, voxels: inputVoxels, windows, report, timings: clock.timings };
   }
 }
 

@@ -1,8 +1,11 @@
 import type { Format } from '../../schemas/answer-formats.ts';
 import type { AdapterManifest } from '../../schemas/manifest.ts';
+import { trainingInputs } from '../../schemas/training-inputs.ts';
+import { determinant } from '../volume/affine.ts';
 import { encodeLabelMap, encodeProbabilities } from '../volume/answer.ts';
-import { keepLargestComponent } from '../volume/components.ts';
+import { keepLargestComponent, sizesOfLabels } from '../volume/components.ts';
 import { planGrid } from '../volume/grid-plan.ts';
+import { type InputStatistics, measureInput } from '../volume/input-statistics.ts';
 import type { NiftiHeader } from '../volume/nifti-header.ts';
 import { encodeNrrdProbabilities, encodeSegNrrd } from '../volume/nrrd-answer.ts';
 import { type Prepared, prepare } from '../volume/prepare.ts';
@@ -10,13 +13,15 @@ import { readImage } from '../volume/read-image.ts';
 import { checkSameGrid } from '../volume/same-grid.ts';
 import { segmentsOf } from '../volume/segments.ts';
 import { type Affine, type Vec3, type Volume, voxelCount } from '../volume/volume.ts';
+import { inputWarnings } from './input-warnings.ts';
 import type { LabelMap } from './labels.ts';
 import { own } from './owned.ts';
+import type { Findings } from './run-report.ts';
 
 /** The parts of a manifest that say how a volume becomes an answer; an adapter's count before its base's. */
 export type Task = Pick<
   AdapterManifest,
-  'channels' | 'preprocessing' | 'inference' | 'activation' | 'labels' | 'regions' | 'postprocessing'
+  'channels' | 'preprocessing' | 'inference' | 'activation' | 'labels' | 'regions' | 'postprocessing' | 'provenance'
 >;
 
 export type Output = 'labels' | 'probabilities';
@@ -57,6 +62,7 @@ export interface AnswerRequest {
 
 export interface Answer {
   readonly body: Uint8Array<ArrayBuffer>;
+  readonly findings: Findings;
   /** Milliseconds. */
   readonly postprocess: number;
   readonly encode: number;
@@ -75,6 +81,7 @@ export class VolumeWork {
   #volumes: readonly Volume[] = [];
   #grid: Grid | null = null;
   #prepared: Prepared | null = null;
+  #input: InputStatistics | null = null;
 
   /** Throws `invalid_volume` and `grid_mismatch`. */
   async decode({ files, task, maxVoxels }: DecodeRequest): Promise<Decoded> {
@@ -90,6 +97,7 @@ export class VolumeWork {
     if (first === undefined) throw new RangeError('no file to decode');
     this.#task = task;
     this.#volumes = volumes;
+    this.#input = measureInput(volumes);
     return { inputVoxels: voxelCount(first.shape), shape: planGrid(first, task.preprocessing).shape };
   }
 
@@ -107,6 +115,8 @@ export class VolumeWork {
     const prepared = started(this.#prepared);
     const grid = started(this.#grid);
     const about = { labels: task.labels, adapter, base };
+    const warnings = inputWarnings(started(this.#input), trainingInputs(task.provenance), task);
+    const voxelMl = Math.abs(determinant(grid.affine)) / 1000;
     if (onGrid.output === 'probabilities') {
       const { probabilities, classes } = onGrid;
       const back = prepared.probabilitiesBack(probabilities, classes);
@@ -115,17 +125,21 @@ export class VolumeWork {
         format === 'nrrd'
           ? await encodeNrrdProbabilities(grid, back, classes, about)
           : await encodeProbabilities(grid.header, back, classes, about);
-      return { body: own(body), postprocess: postprocessed - start, encode: performance.now() - postprocessed };
+      const encode = performance.now() - postprocessed;
+      const findings = { sizes: null, voxelMl, warnings };
+      return { body: own(body), findings, postprocess: postprocessed - start, encode };
     }
     const { labels } = onGrid;
     keepLargestComponent(labels, prepared.shape, task.postprocessing.largest_component);
     const back = prepared.labelsBack(labels);
+    const findings = { sizes: sizesOfLabels(back, grid.shape), voxelMl, warnings };
     const postprocessed = performance.now();
     const body =
       format === 'nrrd'
         ? await encodeSegNrrd(grid, back, segmentsOf(task.labels, task.regions), about)
         : await encodeLabelMap(grid.header, back, about);
-    return { body: own(body), postprocess: postprocessed - start, encode: performance.now() - postprocessed };
+    const encode = performance.now() - postprocessed;
+    return { body: own(body), findings, postprocess: postprocessed - start, encode };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { CONTENT_TYPE } from '../../schemas/answer-formats.ts';
+import { writeReport } from '../../schemas/report.ts';
 import { PHASES, type Timings } from '../inference/segment.ts';
 import { asRun } from './admission.ts';
 import { readImages } from './body.ts';
@@ -27,7 +28,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
       letGo = await bodies.acquire(tenant, size.heldBytes, signal);
       const waited = performance.now() - waiting;
       const images = await readImages(incoming, size, signal);
-      const { body, voxels, windows, ...done } = await segmenter.segment({
+      const { body, voxels, windows, report, ...done } = await segmenter.segment({
         runId: run.id,
         tenant,
         deadline: call.deadline,
@@ -59,6 +60,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
         'x-base-digest': base.digest,
         'x-adapter-cache': tier,
         'x-voxels': String(voxels),
+        'x-report': writeReport(report),
         'server-timing': serverTiming(timings),
         ...(adapter === null ? {} : { 'x-adapter-digest': adapter.digest }),
       });

@@ -37,6 +37,31 @@ export function keepLargestComponent(labels: Labels, shape: Vec3, values: readon
   }
 }
 
+/** Of a label: its voxels and its components, as `keepLargestComponent` tells them apart. */
+export interface LabelSize {
+  readonly voxels: number;
+  readonly components: number;
+}
+
+/** Every label but 0 that occurs. */
+export function sizesOfLabels(labels: Labels, shape: Vec3): Map<number, LabelSize> {
+  const present = new Set(labels);
+  present.delete(0);
+  const sizes = new Map<number, LabelSize>();
+  if (present.size === 0) return sizes;
+  const runs = findRuns(labels, shape, present);
+  for (const [n, first] of connect(labels, shape, runs).entries()) {
+    const begin = runs.begin[n] ?? 0;
+    const label = labels[begin] ?? 0;
+    const { voxels, components } = sizes.get(label) ?? { voxels: 0, components: 0 };
+    sizes.set(label, {
+      voxels: voxels + (runs.end[n] ?? 0) - begin,
+      components: components + (first === n ? 1 : 0),
+    });
+  }
+  return sizes;
+}
+
 function findRuns(labels: Labels, [ni, nj, nk]: Vec3, wanted: ReadonlySet<number>): Runs {
   const startsRun = (n: number, k: number) => wanted.has(labels[n] ?? 0) && (k === 0 || labels[n - 1] !== labels[n]);
   let count = 0;

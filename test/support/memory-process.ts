@@ -18,6 +18,7 @@ const task: Task = {
   inference: { roi_size: [96, 96, 96], overlap: 0.25, blend: 'gaussian' },
   activation: 'softmax',
   labels: [],
+  provenance: {},
   postprocessing: { largest_component: [] },
 };
 

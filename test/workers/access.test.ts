@@ -119,6 +119,7 @@ test('the document has every route of the API', async () => {
       'GET /v1/segmentations segment',
       'GET /v1/segmentations/{id} segment',
       'DELETE /v1/segmentations/{id} segment',
+      'GET /v1/segmentations/{id}/report segment',
       'GET /v1/segmentations/{id}/result segment',
       'GET /v1/segmentations/{id}/events segment',
       'GET /v1/models adapters:read',

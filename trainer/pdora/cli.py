@@ -18,6 +18,7 @@ from pdora.attach import attach
 from pdora.config import AttachOptions, Config, read_config
 from pdora.convert import read_description, to_adapter, to_base
 from pdora.files import Adapter, Base, load_base, save_adapter, save_base
+from pdora.inputs import input_ranges
 from pdora.network import build_network, new_head
 from pdora.predict import predict
 from pdora.ranks import Ranks
@@ -146,6 +147,7 @@ def _provenance(config: Config, stored: Base | Adapter) -> dict[str, Any]:
         "seed": config.seed,
         "steps": config.training.steps,
         "datasets": [{"name": data.source, "train": data.train, "validation": data.validation, "test": data.test}],
+        "inputs": input_ranges(config),
         "metrics": metrics,
         **({"limits": config.limits} if config.limits else {}),
     }

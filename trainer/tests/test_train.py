@@ -38,6 +38,10 @@ def test_an_adapter_is_trained_from_the_stored_base(tmp_path, adapter_config, ba
     base = load_base(base_file)
     adapter = load_adapter(out, base)
     assert adapter.manifest["provenance"]["datasets"][0]["train"] == ["1", "2"]
+    inputs = adapter.manifest["provenance"]["inputs"]
+    assert inputs["spacing"] == [[2, 2]] * 3
+    assert inputs["extent"] == [[64, 64], [68, 68], [120, 120]]
+    assert 400 < inputs["intensities"]["T1"]["p99"][0] <= inputs["intensities"]["T1"]["p99"][1] < 600
     tensors = tensors_of(out)
     for target in adapter.manifest["targets"]:
         name = target["parameter"]

@@ -56,9 +56,6 @@ describe('where the voxels of a NRRD file lie', () => {
   });
 });
 
-const counting = (array: { from: (of: number[]) => { buffer: ArrayBufferLike } }) =>
-  Buffer.from(array.from(Array.from({ length: 24 }, (_, n) => n)).buffer);
-
 describe('the voxels of a NRRD file', () => {
   const space = `${SHAPE}\nspace: RAS\n${DIRECTIONS}`;
   const bigs = BigInt64Array.from({ length: 24 }, (_, n) => BigInt(n));

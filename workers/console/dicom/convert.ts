@@ -2,7 +2,7 @@ import { Problem } from '../api/problem.ts';
 
 /** What is used of @niivue/dcm2niix, which brings no types. */
 interface Converter {
-  readonly worker: Worker;
+  readonly worker: { terminate(): void };
   init(): Promise<boolean>;
   input(files: readonly File[]): Command;
 }

@@ -13,6 +13,7 @@ const EXPOSED_HEADERS = [
   'x-base-digest',
   'x-adapter-cache',
   'server-timing',
+  'x-report',
   'retry-after',
   'ratelimit',
   'ratelimit-policy',

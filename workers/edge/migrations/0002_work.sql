@@ -93,6 +93,7 @@ CREATE TABLE jobs (
   cache TEXT,
   voxels INTEGER,
   server_timing TEXT,
+  report TEXT CHECK (report IS NULL OR json_valid(report)),
   created_at INTEGER NOT NULL,
   deadline_at INTEGER NOT NULL,
   started_at INTEGER,

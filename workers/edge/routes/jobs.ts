@@ -3,15 +3,17 @@ import { z } from 'zod';
 import { pageQuerySchema, pageOf as pageSchema } from '../../../schemas/api.ts';
 import { jobCreatedSchema, jobSchema } from '../../../schemas/api-jobs.ts';
 import { ServiceError } from '../../../schemas/errors.ts';
+import { reportSchema } from '../../../schemas/report.ts';
 import { scope } from '../http/auth.ts';
 import { errors, routes } from '../http/openapi.ts';
 import { paged, pageOf } from '../http/paging.ts';
 import { viewerOf } from '../principal.ts';
 import { endJob, findJob } from '../services/jobs/end.ts';
+import { findReport } from '../services/jobs/report.ts';
 import { openResult } from '../services/jobs/result.ts';
 import type { JobPlace } from '../store/job-store.ts';
 import { answerContent, answerDescription, labelMapHeaders, madeWith } from './label-map.ts';
-import { showJob } from './show-job.ts';
+import { showJob, showReport } from './show-job.ts';
 
 const tags = ['segmentations'];
 const common = ['invalid_request', 'unauthorized', 'forbidden', 'internal'] as const;
@@ -61,6 +63,19 @@ const result = createRoute({
   },
 });
 
+const report = createRoute({
+  method: 'get',
+  path: '/v1/segmentations/{id}/report',
+  summary: 'What a segmentation found, how sure the network was, and where the input is unlike its training',
+  tags,
+  ...scope('segment'),
+  request: { params: jobParam },
+  responses: {
+    200: { description: 'Kept as long as the job', content: { 'application/json': { schema: reportSchema } } },
+    ...errors(...common, 'not_found', 'conflict', 'cancelled'),
+  },
+});
+
 const remove = createRoute({
   method: 'delete',
   path: '/v1/segmentations/{id}',
@@ -92,6 +107,10 @@ export const jobRoutes = routes()
     const headers = madeWith(found.job.adapter, found.job.base, found.result, found.job);
     headers.set('content-length', String(found.result.bytes));
     return new Response(found.body, { headers });
+  })
+  .openapi(report, async (c) => {
+    const found = await findReport(c.get('ports'), c.get('principal'), c.req.valid('param').id);
+    return c.json(showReport(found.job, found.report), 200);
   })
   .openapi(remove, async (c) => {
     const { id } = c.req.valid('param');

@@ -8,6 +8,7 @@ import {
   DEADLINE_DEFAULT_SECONDS,
   DEADLINE_MAX_SECONDS,
 } from '../../../schemas/limits.ts';
+import { writeReport } from '../../../schemas/report.ts';
 import { scope } from '../http/auth.ts';
 import type { EdgeContext } from '../http/context.ts';
 import { contentLength, reprDigest } from '../http/headers.ts';
@@ -62,7 +63,12 @@ const create = createRoute({
   responses: {
     200: {
       description: answerDescription,
-      headers: labelMapHeaders,
+      headers: labelMapHeaders.extend({
+        'x-report': z
+          .string()
+          .optional()
+          .meta({ description: 'With report=true: base64 of JSON, as GET of a report has it from `labels` on' }),
+      }),
       content: answerContent,
     },
     202: {
@@ -133,7 +139,9 @@ async function answerNow(c: EdgeContext, query: z.infer<typeof segmentationQuery
     }),
     signal: c.req.raw.signal,
   });
-  return new Response(done.reply.body, { headers: replyHeaders(done, query) });
+  const headers = replyHeaders(done, query);
+  if (query.report === 'true' && done.reply.report !== null) headers.set('x-report', writeReport(done.reply.report));
+  return new Response(done.reply.body, { headers });
 }
 
 /** How long the run may take; null where it is refused by its deadline, or is no run yet but a job. */

@@ -1,4 +1,5 @@
 import { BASE_REF } from '../../../schemas/names.ts';
+import type { RunReport } from '../../../schemas/report.ts';
 import type { JobRecord } from '../store/job-store.ts';
 
 export function showJob(job: JobRecord) {
@@ -22,6 +23,27 @@ export function showJob(job: JobRecord) {
     voxels: result?.voxels ?? null,
     server_timing: result?.serverTiming ?? null,
     problem,
+  };
+}
+
+/** What of a job belongs to a report, and the report. */
+export function showReport(job: JobRecord, report: RunReport) {
+  const { id, adapter, version, adapter_digest, base_digest, output, attempt, ...shown } = showJob(job);
+  const { created_at, started_at, ended_at, voxels, server_timing } = shown;
+  return {
+    id,
+    adapter,
+    version,
+    adapter_digest,
+    base_digest,
+    output,
+    attempt,
+    created_at,
+    started_at,
+    ended_at,
+    voxels,
+    server_timing,
+    ...report,
   };
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CONTENT_TYPE } from '../../../schemas/answer-formats.ts';
 import { formatProblemSchema } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
+import { readReport } from '../../../schemas/report.ts';
 import { PROBE_TIMEOUT_MS, type Readiness } from './health.ts';
 import type { RunSubject, SegmentCall, SegmentReply } from './runner-client.ts';
 import { aborted, badReply, problemOf, unreachable } from './runner-problems.ts';
@@ -73,6 +74,7 @@ export class HttpRunner {
       serverTiming,
       contentLength: reply.headers.get('content-length'),
       voxels: countOf(reply.headers.get('x-voxels')),
+      report: readReport(reply.headers.get('x-report')),
       body: reply.body,
     };
   }

@@ -1,6 +1,7 @@
 import type { Format } from '../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
+import type { RunReport } from '../../../schemas/report.ts';
 
 /** A file and the permission to fetch it. */
 export interface GrantedFile {
@@ -36,6 +37,8 @@ export interface SegmentReply {
   readonly serverTiming: string;
   /** Of the answer's grid; null where the runner does not say. */
   readonly voxels: number | null;
+  /** Null where the runner tells none. */
+  readonly report: RunReport | null;
   readonly contentLength: string | null;
   readonly body: ReadableStream<Uint8Array>;
 }

@@ -1,6 +1,7 @@
 import type { Format } from '../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { JobProblem, JobStatus } from '../../../schemas/api-jobs.ts';
+import type { RunReport } from '../../../schemas/report.ts';
 import type { JobMessage } from '../job-queue.ts';
 import type { AuditEntry } from './audit-store.ts';
 import type { Quota } from './quota-store.ts';
@@ -63,6 +64,7 @@ export interface JobResult {
   readonly cache: string;
   readonly voxels: number | null;
   readonly serverTiming: string;
+  readonly report: RunReport | null;
   /** It is kept until then. */
   readonly until: number;
 }

@@ -38,7 +38,7 @@ export async function attempt(
     const bytes = Number(reply.contentLength ?? Number.NaN);
     if (!Number.isSafeInteger(bytes)) throw new ServiceError('bad_runner_reply', 'The runner told no length.');
     await store(ports, resultKey(job.id, job.attempt), reply.body, bytes);
-    return { bytes, cache: reply.cache, voxels: reply.voxels, serverTiming: reply.serverTiming };
+    return { bytes, cache: reply.cache, voxels: reply.voxels, serverTiming: reply.serverTiming, report: reply.report };
   } finally {
     stop();
   }

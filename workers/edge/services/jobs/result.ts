@@ -17,6 +17,15 @@ export interface OpenResult {
  */
 export async function openResult(ports: Ports, principal: Principal, id: string): Promise<OpenResult> {
   const job = await findJob(ports, principal, id);
+  const result = resultOf(job);
+  const kept = ports.now() < result.until;
+  const found = kept ? await ports.objects.open(resultKey(job.id, job.attempt)) : null;
+  if (found === null) throw new ServiceError('expired', 'The result is no longer kept.');
+  return { job, result, body: found.body };
+}
+
+/** Throws `conflict` before the job has ended and where it failed, and `cancelled` where it was. */
+export function resultOf(job: JobRecord): JobResult {
   if (job.status === 'cancelled') throw new ServiceError('cancelled', 'The segmentation was cancelled.');
   if (job.status === 'failed') {
     throw new ServiceError('conflict', `The segmentation failed: ${job.problem?.code}: ${job.problem?.detail}`);
@@ -24,8 +33,5 @@ export async function openResult(ports: Ports, principal: Principal, id: string)
   if (job.result === null) {
     throw new ServiceError('conflict', `The segmentation is ${job.status}.`, { retryAfterSeconds: 1 });
   }
-  const kept = ports.now() < job.result.until;
-  const found = kept ? await ports.objects.open(resultKey(job.id, job.attempt)) : null;
-  if (found === null) throw new ServiceError('expired', 'The result is no longer kept.');
-  return { job, result: job.result, body: found.body };
+  return job.result;
 }

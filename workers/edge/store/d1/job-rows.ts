@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Format } from '../../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../../schemas/api.ts';
 import { type JobStatus, jobProblemSchema } from '../../../../schemas/api-jobs.ts';
+import { runReportSchema } from '../../../../schemas/report.ts';
 import type { JobAdapter, JobRecord, JobResult } from '../job-store.ts';
 
 /** Rows of the table `jobs` and what they mean. */
@@ -30,6 +31,7 @@ export interface JobRow {
   cache: string | null;
   voxels: number | null;
   server_timing: string | null;
+  report: string | null;
   result_until: number | null;
   created_at: number;
   deadline_at: number;
@@ -39,7 +41,7 @@ export interface JobRow {
 
 export const JOB_COLUMNS = `id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base, output,
   format, input, status, progress, attempt, failures, lease, lease_until, runner, problem, result_bytes, cache, voxels,
-  server_timing, result_until, created_at, deadline_at, started_at, ended_at`;
+  server_timing, report, result_until, created_at, deadline_at, started_at, ended_at`;
 
 const inputSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('body'), contentType: z.string(), size: z.int() }),
@@ -82,7 +84,14 @@ function adapterOf({ adapter, adapter_tenant, adapter_name, adapter_version }: J
   return { tenant: adapter_tenant, name: adapter_name, version: adapter_version, digest: adapter };
 }
 
-function resultOf({ result_bytes, cache, voxels, server_timing, result_until }: JobRow): JobResult | null {
+function resultOf({ result_bytes, cache, voxels, server_timing, report, result_until }: JobRow): JobResult | null {
   if (result_bytes === null || cache === null || server_timing === null || result_until === null) return null;
-  return { bytes: result_bytes, cache, voxels, serverTiming: server_timing, until: result_until };
+  return {
+    bytes: result_bytes,
+    cache,
+    voxels,
+    serverTiming: server_timing,
+    report: report === null ? null : runReportSchema.parse(JSON.parse(report)),
+    until: result_until,
+  };
 }

@@ -128,15 +128,15 @@ export function jobStore(db: Database): JobStore {
       return meta.changes > 0;
     },
 
-    succeed: (id, lease, { bytes, cache, voxels, serverTiming, until }, now, entry) =>
+    succeed: (id, lease, { bytes, cache, voxels, serverTiming, report, until }, now, entry) =>
       step(
         db
           .prepare(
             `UPDATE jobs SET status = 'succeeded', progress = 1, lease = NULL, result_bytes = ?, cache = ?, voxels = ?,
-                server_timing = ?, result_until = ?, ended_at = ?
+                server_timing = ?, report = ?, result_until = ?, ended_at = ?
               WHERE id = ? AND lease = ? AND status = 'running'`,
           )
-          .bind(bytes, cache, voxels, serverTiming, until, now, id, lease),
+          .bind(bytes, cache, voxels, serverTiming, report && JSON.stringify(report), until, now, id, lease),
         entry,
       ),
 
