@@ -5,6 +5,7 @@ import type { CompiledAdapter } from '../adapter/compiled.ts';
 import { voxelCount } from '../volume/volume.ts';
 import { type Image, matchChannels } from './channels.ts';
 import { type AllowedWindows, checkRun, inputVoxelsMax, isAllowedWindow, runBytes } from './limits.ts';
+import { type OnPhase, PhaseClock, type Timings } from './phase-clock.ts';
 import { Semaphore } from './semaphore.ts';
 import type { NetworkRunner } from './session-types.ts';
 import type { VolumePool, VolumeThread } from './volume-pool.ts';
@@ -24,12 +25,8 @@ export interface SegmentRequest {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Called when the images are no longer needed. */
   readonly onDecoded?: (() => void) | undefined;
+  readonly onPhase?: OnPhase | undefined;
 }
-
-export const PHASES = ['queue', 'fetch', 'decode', 'preprocess', 'fuse', 'infer', 'postprocess', 'encode'] as const;
-export type Phase = (typeof PHASES)[number];
-/** Milliseconds of each phase. */
-export type Timings = Readonly<Record<Phase, number>>;
 
 export interface Segmented {
   /** A gzipped NIfTI on the grid of the first channel. */
@@ -67,7 +64,7 @@ export class Segmenter {
     const task = adapter?.manifest ?? base.manifest;
     this.checkWindow(base, adapter);
     const files = matchChannels(images, task.channels);
-    const clock = new PhaseClock();
+    const clock = new PhaseClock(request.onPhase);
     try {
       return await this.#options.volumes.use(async (thread) => {
         clock.end('queue');
@@ -127,37 +124,5 @@ export class Segmenter {
     } finally {
       release();
     }
-  }
-}
-
-/** Adds the time that passes to phases, so that together they are the whole. */
-class PhaseClock {
-  readonly timings: Record<Phase, number> = {
-    queue: 0,
-    fetch: 0,
-    decode: 0,
-    preprocess: 0,
-    fuse: 0,
-    infer: 0,
-    postprocess: 0,
-    encode: 0,
-  };
-  #last = performance.now();
-
-  end(phase: Phase): void {
-    this.split(phase, {});
-  }
-
-  /** Some of the time since the last call belongs to `parts`, the rest to `phase`. */
-  split(phase: Phase, parts: Partial<Timings>): void {
-    const now = performance.now();
-    let rest = now - this.#last;
-    this.#last = now;
-    for (const part of PHASES) {
-      const time = parts[part] ?? 0;
-      this.timings[part] += time;
-      rest -= time;
-    }
-    this.timings[phase] += Math.max(rest, 0);
   }
 }

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { PHASES, type Timings } from '../inference/segment.ts';
+import { PHASES, type Timings } from '../inference/phase-clock.ts';
 import { asRun } from './admission.ts';
 import { readImages } from './body.ts';
 import { bodySize } from './body-size.ts';
@@ -13,26 +13,32 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
     const { incoming } = c.env;
     const { bodies, segmenter } = services;
     const { signal, onProgress } = run;
+    const { span } = c.var;
+    span.note({ 'pdora.run': run.id, 'pdora.base': call.base.digest, 'pdora.adapter': call.adapter?.digest ?? '' });
     const size = bodySize(incoming.headers, bodies.capacity);
     // Before the body, which may have to wait for others to be decoded: a grant is good for minutes.
     const fetching = performance.now();
     const model = await acquireModel(services, call, run);
-    const fetch = performance.now() - fetching;
+    const fetched = performance.now();
+    span.onPhase('fetch', fetching, fetched);
     let letGo: (() => void) | undefined;
     try {
       const { base, adapter, tier } = model;
       const { output } = call;
-      const waiting = performance.now();
       letGo = await bodies.acquire(size.heldBytes, signal);
-      const waited = performance.now() - waiting;
+      const admitted = performance.now();
+      span.onPhase('queue', fetched, admitted);
       const images = await readImages(incoming, size, signal);
-      const request = { runId: run.id, images, base, adapter, output, signal, onProgress, onDecoded: letGo };
+      const told = { signal, onProgress, onDecoded: letGo, onPhase: span.onPhase };
+      const request = { runId: run.id, images, base, adapter, output, ...told };
       const { body, voxels, windows, timings: spent } = await segmenter.segment(request);
-      const timings = { ...spent, queue: spent.queue + waited, fetch };
-      services.metrics.countSegmentation(tier, windows, timings);
+      const timings = { ...spent, queue: spent.queue + admitted - fetched, fetch: fetched - fetching };
+      services.metrics.countSegmentation({ adapter: adapter?.digest ?? null, tier, windows, timings });
+      span.note({ 'pdora.tier': tier, 'pdora.windows': windows });
       services.log.info({
         event: 'segmented',
         request: c.var.requestId,
+        trace: span.traceId,
         run: run.id,
         tenant: call.tenant,
         adapter: adapter?.digest ?? null,

@@ -1,5 +1,6 @@
 import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
+import type { TraceContext } from '../../../schemas/trace.ts';
 
 /** A file and the permission to fetch it. */
 export interface GrantedFile {
@@ -9,6 +10,7 @@ export interface GrantedFile {
 
 export interface RunSubject {
   readonly runId: string;
+  readonly trace: TraceContext;
   readonly base: { readonly digest: string; readonly file: GrantedFile };
   /** Null runs, or verifies, the base alone. */
   readonly adapter: GrantedFile | null;
