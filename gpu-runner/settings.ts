@@ -40,6 +40,7 @@ const settingsSchema = z.object({
   PDORA_WINDOWS: windowsSchema.optional(),
   PDORA_QUEUE_LIMIT: z.coerce.number().int().min(1).max(1024).default(16),
   PDORA_MEMORY_MB: megabytes.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   PDORA_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 
@@ -67,6 +68,8 @@ export interface Settings {
   readonly queueLimit: number;
   /** For the volumes of all runs together, and as much again for the network's windows. */
   readonly memoryBytes: number;
+  /** Where spans are sent by OTLP/HTTP; null sends none. */
+  readonly otlpEndpoint: string | null;
   readonly logLevel: string;
 }
 
@@ -94,6 +97,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     windows: data.PDORA_WINDOWS ?? null,
     queueLimit: data.PDORA_QUEUE_LIMIT,
     memoryBytes: data.PDORA_MEMORY_MB ?? defaultMemoryBytes(),
+    otlpEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     logLevel: data.PDORA_LOG_LEVEL,
   };
 }

@@ -133,9 +133,9 @@ function seedAudit(db: DatabaseSync, { tenants, auditRows }: WorldSize): void {
 
 function seedJobs(db: DatabaseSync, { tenants, endedJobs }: WorldSize, base: string): void {
   const insert = db.prepare(
-    `INSERT INTO jobs (id, tenant, actor, request, base, output, input, input_bytes, status, progress, attempt, created_at,
-        deadline_at, started_at, ended_at)
-      VALUES (?, ?, 'key:key', 'r', ?, 'labels', ?, 1000, 'succeeded', 1, 1, ?, ?, ?, ?)`,
+    `INSERT INTO jobs (id, tenant, actor, request, trace, base, output, input, input_bytes, status, progress, attempt,
+        created_at, deadline_at, started_at, ended_at)
+      VALUES (?, ?, 'key:key', 'r', '-', ?, 'labels', ?, 1000, 'succeeded', 1, 1, ?, ?, ?, ?)`,
   );
   const input = JSON.stringify({ kind: 'body', contentType: 'application/octet-stream', size: 1000 });
   for (let row = 0; row < endedJobs; row++) {

@@ -1,6 +1,8 @@
 import { ServiceError } from '../../schemas/errors.ts';
 import { ChildLink } from './child-link.ts';
+import { cpuTime } from './process-cpu.ts';
 import type { ChildSettings, FromChild, RegisteredBase, RunReply } from './session-messages.ts';
+import { PULSE_TIMES, type PulseTimes, type SessionHealth, SessionPulse } from './session-pulse.ts';
 import type { Provider } from './session-types.ts';
 
 /** A structured log; pino's logger is one. */
@@ -28,18 +30,29 @@ export class ChildKeeper {
   readonly #bases: () => Iterable<RegisteredBase>;
   readonly #events: KeeperEvents;
   readonly #log: SessionLog;
+  readonly #times: PulseTimes;
   #link: ChildLink | null = null;
+  #pulse: SessionPulse | null = null;
+  #starts = 0;
+  #sessions = 0;
   #provider: Provider | null = null;
   #ready = newReady();
   #failedStarts = 0;
   #restart: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(settings: ChildSettings, bases: () => Iterable<RegisteredBase>, events: KeeperEvents, log: SessionLog) {
+  constructor(
+    settings: ChildSettings,
+    bases: () => Iterable<RegisteredBase>,
+    events: KeeperEvents,
+    log: SessionLog,
+    times: PulseTimes = PULSE_TIMES,
+  ) {
     this.#settings = settings;
     this.#bases = bases;
     this.#events = events;
     this.#log = log;
+    this.#times = times;
     this.#start();
   }
 
@@ -50,6 +63,20 @@ export class ChildKeeper {
   /** Whether the child takes runs. */
   get up(): boolean {
     return this.#provider !== null;
+  }
+
+  get health(): SessionHealth {
+    return this.#pulse?.health ?? 'starting';
+  }
+
+  /** Children that were started in place of one that ended. */
+  get restarts(): number {
+    return Math.max(0, this.#starts - 1);
+  }
+
+  /** Kept in the child, as it said last. */
+  get sessions(): number {
+    return this.#sessions;
   }
 
   async ready(): Promise<{ provider: Provider }> {
@@ -76,12 +103,16 @@ export class ChildKeeper {
 
   #start(): void {
     this.#restart = undefined;
+    this.#starts += 1;
     const onMessage = (message: FromChild) => this.#onMessage(message);
     this.#link = new ChildLink(this.#settings, this.#bases(), onMessage, (how) => this.#onExit(how));
   }
 
   #onMessage(message: FromChild): void {
-    if (message.type === 'unable') {
+    this.#pulse?.beat();
+    if (message.type === 'pulse') {
+      this.#onPulse(message.failure, message.sessions);
+    } else if (message.type === 'unable') {
       this.#log.warn({ refused: message.refused }, 'no provider runs here');
       this.#link?.kill();
     } else if (message.type === 'ready') {
@@ -89,6 +120,7 @@ export class ChildKeeper {
       this.#log.info({ provider, refused }, `the network runs on ${provider}`);
       this.#provider = provider;
       this.#failedStarts = 0;
+      this.#pulse = this.#newPulse();
       this.#ready.resolve({ provider });
       this.#events.onReady();
     } else {
@@ -96,8 +128,34 @@ export class ChildKeeper {
     }
   }
 
+  #newPulse(): SessionPulse {
+    const link = this.#link;
+    return new SessionPulse({
+      ...this.#times,
+      now: () => performance.now(),
+      cpuTime: () => (link?.pid === undefined ? null : cpuTime(link.pid)),
+      ask: () => link?.askPulse(),
+      onDead: () => {
+        this.#log.warn({}, 'the session process stands still and is ended');
+        link?.kill();
+      },
+    });
+  }
+
+  /** A device that fails once fails ever after in that process, so that a new one is started. */
+  #onPulse(failure: string | null, sessions: number): void {
+    this.#sessions = sessions;
+    this.#pulse?.probed(failure === null);
+    if (failure === null) return;
+    this.#log.warn({ failure }, "the session process's own probe failed");
+    this.#link?.kill();
+  }
+
   #onExit(how: string): void {
     const wasUp = this.up;
+    this.#pulse?.end();
+    this.#pulse = null;
+    this.#sessions = 0;
     this.#link = null;
     this.#provider = null;
     this.#failedStarts = wasUp ? 0 : this.#failedStarts + 1;

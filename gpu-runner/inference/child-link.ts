@@ -70,6 +70,10 @@ export class ChildLink {
     this.#send({ type: 'cancel', id });
   }
 
+  askPulse(): void {
+    this.#send({ type: 'pulse' });
+  }
+
   kill(): void {
     this.#process.kill('SIGKILL');
   }

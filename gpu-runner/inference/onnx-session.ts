@@ -58,13 +58,19 @@ export async function openSession(spec: SessionSpec, provider: Provider, threads
   };
 }
 
+/** A provider that runs here, with a network of one node that shows whether it still does: it throws where it does not. */
+export interface FoundProvider {
+  readonly provider: Provider;
+  readonly probe: () => Promise<void>;
+}
+
 /** The first provider that runs a network here, and why the ones before it did not. */
 export async function findProvider(
   providers: readonly Provider[],
-): Promise<{ provider: Provider | null; refused: string[] }> {
+): Promise<{ found: FoundProvider | null; refused: string[] }> {
   const value: Value = { name: 'in', dims: [1] };
   const node = { op: 'Identity', inputs: ['in'], output: 'out', attributes: {} };
-  const probe = encodeModel({
+  const model = encodeModel({
     name: 'probe',
     nodes: [node],
     constants: [],
@@ -74,15 +80,15 @@ export async function findProvider(
   const refused: string[] = [];
   for (const provider of providers) {
     try {
-      const session = await InferenceSession.create(probe, sessionOptions(provider, 1, '.'));
-      await session.run({ in: floats(Float32Array.of(1), [1]) });
-      await session.release();
-      return { provider, refused };
+      const session = await InferenceSession.create(model, sessionOptions(provider, 1, '.'));
+      const probe = async () => void (await session.run({ in: floats(Float32Array.of(1), [1]) }));
+      await probe();
+      return { found: { provider, probe }, refused };
     } catch (error) {
       refused.push(`${provider}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  return { provider: null, refused };
+  return { found: null, refused };
 }
 
 /**

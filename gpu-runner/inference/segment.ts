@@ -6,6 +6,7 @@ import type { CompiledAdapter } from '../adapter/compiled.ts';
 import { type Image, matchChannels } from './channels.ts';
 import { type Decided, decisionOf } from './decision.ts';
 import { type AllowedWindows, isAllowedWindow, type PlannedRun, runBytes } from './limits.ts';
+import { type OnPhase, PhaseClock, type Timings } from './phase-clock.ts';
 import { planRun } from './plan-run.ts';
 import { runReport } from './run-report.ts';
 import { checkInTime, type Work } from './scheduler/workload.ts';
@@ -34,12 +35,8 @@ export interface SegmentRequest {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Called when the images are no longer needed. */
   readonly onDecoded?: (() => void) | undefined;
+  readonly onPhase?: OnPhase | undefined;
 }
-
-export const PHASES = ['queue', 'fetch', 'decode', 'preprocess', 'fuse', 'infer', 'postprocess', 'encode'] as const;
-export type Phase = (typeof PHASES)[number];
-/** Milliseconds of each phase. */
-export type Timings = Readonly<Record<Phase, number>>;
 
 export interface Segmented {
   /** In the request's format, on the grid of the first channel. */
@@ -88,7 +85,7 @@ export class Segmenter {
     const task = adapter?.manifest ?? base.manifest;
     this.checkWindow(base, adapter);
     const files = matchChannels(images, task.channels);
-    const clock = new PhaseClock();
+    const clock = new PhaseClock(request.onPhase);
     const plan = await planRun(files, task, request.output, this.#options.memoryBytes);
     clock.end('decode');
     const work = this.#admit(request, plan);
@@ -185,36 +182,4 @@ interface Admission {
 function onGridOf(decided: Decided, classes: number): OnGrid {
   if (decided.kind === 'labels') return { output: 'labels', labels: decided.labels };
   return { output: 'probabilities', probabilities: decided.values, classes };
-}
-
-/** Adds the time that passes to phases, so that together they are the whole. */
-class PhaseClock {
-  readonly timings: Record<Phase, number> = {
-    queue: 0,
-    fetch: 0,
-    decode: 0,
-    preprocess: 0,
-    fuse: 0,
-    infer: 0,
-    postprocess: 0,
-    encode: 0,
-  };
-  #last = performance.now();
-
-  end(phase: Phase): void {
-    this.split(phase, {});
-  }
-
-  /** Some of the time since the last call belongs to `parts`, the rest to `phase`. */
-  split(phase: Phase, parts: Partial<Timings>): void {
-    const now = performance.now();
-    let rest = now - this.#last;
-    this.#last = now;
-    for (const part of PHASES) {
-      const time = parts[part] ?? 0;
-      this.timings[part] += time;
-      rest -= time;
-    }
-    this.timings[phase] += Math.max(rest, 0);
-  }
 }

@@ -7,6 +7,7 @@ import { valuesOf, withRoom } from './decision.ts';
 import { Exchange, takeValues, writeValues } from './exchange.ts';
 import { CostModel, type WindowKind } from './scheduler/cost-model.ts';
 import type { RunReply } from './session-messages.ts';
+import type { PulseTimes, SessionHealth } from './session-pulse.ts';
 import type { NetworkRunner, Provider, RunOptions, RunRequest, RunResult, WindowRequest } from './session-types.ts';
 import { nextWaiting } from './waiting-runs.ts';
 import { checkWindowMemory } from './window-memory.ts';
@@ -27,6 +28,8 @@ export interface SessionHostOptions {
   readonly memoryBytes?: number | undefined;
   /** A child that has a run and is silent for so long is killed. */
   readonly stallSeconds?: number | undefined;
+  /** When a child counts as standing still. */
+  readonly pulse?: PulseTimes | undefined;
   readonly log: SessionLog;
   /** Called for each window that the device has done. */
   readonly onWindow?: ((window: { readonly tenant: string; readonly milliseconds: number }) => void) | undefined;
@@ -92,7 +95,7 @@ export class SessionHost implements NetworkRunner {
     const bases = () => this.#weights.all.values();
     const directories = [this.#weights.directory, this.#exchange.directory];
     const settings = { providers, threads, maxSessions, memoryBytes, directories };
-    this.#keeper = new ChildKeeper(settings, bases, events, log);
+    this.#keeper = new ChildKeeper(settings, bases, events, log, options.pulse);
   }
 
   /** The provider that runs here. Rejects with `runner_unavailable` where no child can be started. */
@@ -100,9 +103,19 @@ export class SessionHost implements NetworkRunner {
     return await this.#keeper.ready();
   }
 
-  /** Whether a child is up; it may be busy. */
-  healthy(): boolean {
-    return this.#keeper.up;
+  /** Whether a child is up and gets on; it may be busy. */
+  health(): SessionHealth {
+    return this.#keeper.health;
+  }
+
+  /** Children that were started in place of one that ended. */
+  get restarts(): number {
+    return this.#keeper.restarts;
+  }
+
+  /** Sessions kept ready. */
+  get sessions(): number {
+    return this.#keeper.sessions;
   }
 
   /** Runs that wait or run. */

@@ -41,7 +41,9 @@ export type ToChild =
   | { readonly type: 'adapter'; readonly digest: string; readonly adapter: FeedableAdapter }
   | { readonly type: 'forget'; readonly digest: string }
   | { readonly type: 'run'; readonly id: number; readonly run: SentRun }
-  | { readonly type: 'cancel'; readonly id: number };
+  | { readonly type: 'cancel'; readonly id: number }
+  /** Asks for a sign of life. */
+  | { readonly type: 'pulse' };
 
 export type RunReply =
   | {
@@ -65,4 +67,6 @@ export type RunReply =
 export type FromChild =
   | { readonly type: 'ready'; readonly provider: Provider; readonly refused: readonly string[] }
   | { readonly type: 'unable'; readonly refused: readonly string[] }
+  /** Why the self-probe failed, null where it worked, and how many sessions are kept. */
+  | { readonly type: 'pulse'; readonly failure: string | null; readonly sessions: number }
   | RunReply;

@@ -32,6 +32,11 @@ export class SessionPool {
     this.#sessions = new LRUCache({ max: limits.max });
   }
 
+  /** Sessions kept. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
   async get(base: RegisteredBase, window: Vec3, kind: SessionKind): Promise<NetworkSession> {
     const key = `${base.digest} ${window.join('x')} ${kind}`;
     const found = this.#sessions.get(key);

@@ -30,7 +30,7 @@ export class SessionWorker {
     this.#now = now;
   }
 
-  handle(message: Exclude<ToChild, { type: 'start' }>): void {
+  handle(message: Exclude<ToChild, { type: 'start' | 'pulse' }>): void {
     switch (message.type) {
       case 'base':
         this.#bases.set(message.base.digest, message.base);

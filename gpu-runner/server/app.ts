@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
-import { problemDetails, ServiceError } from '../../schemas/errors.ts';
+import { type ErrorCode, problemDetails, ServiceError } from '../../schemas/errors.ts';
+import { parseTraceparent } from '../../schemas/trace.ts';
 import { bearer } from './auth.ts';
+import { notReady } from './readiness.ts';
 import { segmentRoute } from './segment-route.ts';
 import type { RunnerEnv, Services } from './services.ts';
 import { verifyRoute } from './verify-route.ts';
@@ -10,7 +12,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** The runner's HTTP door. */
 export function createApp(services: Services): Hono<RunnerEnv> {
-  const { runs, metrics, log } = services;
+  const { runs, metrics, log, tracing } = services;
   const app = new Hono<RunnerEnv>();
 
   app.use(async function identify(c, next) {
@@ -21,11 +23,10 @@ export function createApp(services: Services): Hono<RunnerEnv> {
   });
   app.onError((error, c) => {
     const { status, headers, body } = problemDetails(error, c.var.requestId);
-    if (error instanceof ServiceError) {
-      log.info({ event: 'refused', request: c.var.requestId, path: c.req.routePath, code: error.code });
-    } else {
-      log.error({ event: 'failed', request: c.var.requestId, path: c.req.routePath, err: error });
-    }
+    const trace = parseTraceparent(c.req.header('traceparent'))?.traceId;
+    const call = { request: c.var.requestId, trace, path: c.req.routePath };
+    if (error instanceof ServiceError) log.info({ event: 'refused', ...call, code: error.code });
+    else log.error({ event: 'failed', ...call, err: error });
     return new Response(JSON.stringify(body), { status, headers });
   });
   app.notFound(() => {
@@ -34,11 +35,8 @@ export function createApp(services: Services): Hono<RunnerEnv> {
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', (c) => {
-    const extra = { retryAfterSeconds: 2 };
-    if (runs.draining) throw new ServiceError('runner_unavailable', 'The runner is stopping.', extra);
-    if (!services.loaded() || !services.sessionUp())
-      throw new ServiceError('runner_unavailable', 'The session does not answer yet.', extra);
-    if (runs.full) throw new ServiceError('runner_busy', "The runner's queue is full.", extra);
+    const reason = notReady(services);
+    if (reason !== null) throw reason;
     return c.json({ status: 'ready', queue: runs.length });
   });
   app.get('/metrics', async (c) => c.text(await metrics.text(), 200, { 'content-type': metrics.contentType }));
@@ -46,8 +44,12 @@ export function createApp(services: Services): Hono<RunnerEnv> {
   app.use(bearer(services.token));
   app.use(async function count(c, next) {
     await next();
-    const code = c.error instanceof ServiceError ? c.error.code : c.error ? 'internal' : 'ok';
-    metrics.countRequest(c.req.routePath, code);
+    metrics.countRequest(c.req.routePath, outcomeOf(c.error));
+  });
+  app.on('POST', ['/segment', '/verify'], async function span(c, next) {
+    c.set('span', tracing.begin(c.req.path.slice(1), parseTraceparent(c.req.header('traceparent'))));
+    await next();
+    c.var.span.end(outcomeOf(c.error));
   });
   app.post('/segment', async (c) => await segmentRoute(c, services));
   app.post('/verify', async (c) => await verifyRoute(c, services));
@@ -63,6 +65,11 @@ export function createApp(services: Services): Hono<RunnerEnv> {
     return c.body(null, 204);
   });
   return app;
+}
+
+function outcomeOf(error: Error | undefined): 'ok' | ErrorCode {
+  if (error === undefined) return 'ok';
+  return error instanceof ServiceError ? error.code : 'internal';
 }
 
 function unknownRun(): ServiceError {

@@ -1,22 +1,46 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Tier } from '../adapter/cache.ts';
-import { PHASES, type Timings } from '../inference/segment.ts';
+import { PHASES, type Timings } from '../inference/phase-clock.ts';
+import { BoundedLabels } from './bounded-labels.ts';
 
+/** What is read when somebody asks. Null is not told. */
 export interface Gauges {
   /** Requests that wait or run. */
   queueLength(): number;
-  adapterCacheBytes(): number;
+  /** Milliseconds that the one has waited that waits longest for its first window. */
+  queueAgeMs(): number;
+  /** Compiled adapters in memory, and files on disk. */
+  cacheBytes(): { readonly memory: number; readonly disk: number };
+  ready(): boolean;
+  sessions(): number;
+  sessionRestarts(): number;
+  residentBytes(): { readonly server: number | null; readonly session: number | null };
+}
+
+/** A segmentation that was answered. */
+export interface Answered {
+  /** `sha256:<hex>`, null for the base alone. */
+  readonly adapter: string | null;
+  readonly tier: Tier;
+  readonly windows: number;
+  readonly timings: Timings;
 }
 
 const PHASE_BUCKETS_SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800];
+/** Adapters with a series of their own. */
+const ADAPTERS_MAX = 50;
+/** Enough of a digest to find the adapter by, and it says nothing of its tenant. */
+const SHORT_DIGEST = 12;
 
-/** What Prometheus reads. */
+/** What Prometheus reads; docs/operation.md says what each is good for. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Counter<'route' | 'code'>;
   readonly #windows: Counter;
   readonly #phases: Histogram<'phase'>;
-  readonly #cache: Counter<'tier'>;
+  readonly #models: Counter<'tier'>;
+  readonly #adapters: Counter<'adapter'>;
+  readonly #labels: BoundedLabels;
 
   constructor(gauges: Gauges) {
     const registers = [this.#registry];
@@ -33,33 +57,69 @@ export class Metrics {
       registers,
     });
     this.#phases = new Histogram({
-      name: 'pdora_runner_phase_seconds',
+      name: 'pdora_runner_phase_duration_seconds',
       help: 'Time that answered segmentations spent in each phase',
       labelNames: ['phase'],
       buckets: PHASE_BUCKETS_SECONDS,
       registers,
     });
-    this.#cache = new Counter({
-      name: 'pdora_runner_model_total',
+    this.#models = new Counter({
+      name: 'pdora_runner_models_total',
       help: 'Models by where they were found: hot in memory, warm on disk, cold at the edge',
       labelNames: ['tier'],
       registers,
     });
-    for (const made of [
-      gauge('pdora_runner_queue_length', 'Requests that wait or run', () => gauges.queueLength()),
-      gauge('pdora_runner_adapter_cache_bytes', 'Compiled adapters in memory', () => gauges.adapterCacheBytes()),
-    ]) {
-      this.#registry.registerMetric(made);
-    }
+    this.#adapters = new Counter({
+      name: 'pdora_runner_adapter_segmentations_total',
+      help: 'Answered segmentations by adapter, the most used by the first digits of their digest, then other; base without one',
+      labelNames: ['adapter'],
+      registers,
+    });
+    this.#labels = new BoundedLabels(ADAPTERS_MAX, (adapter) => this.#adapters.remove({ adapter }));
+    this.#gauges(gauges);
+  }
+
+  #gauges(read: Gauges): void {
+    const registry = this.#registry;
+    gauge(registry, 'pdora_runner_ready', 'Whether /readyz says so: 1 or 0', () => Number(read.ready()));
+    gauge(registry, 'pdora_runner_queue_length', 'Requests that wait or run', () => read.queueLength());
+    gauge(
+      registry,
+      'pdora_runner_queue_age_seconds',
+      'How long the request has waited that waits longest for its first window',
+      () => read.queueAgeMs() / 1000,
+    );
+    gauge(registry, 'pdora_runner_sessions', 'Sessions kept ready in the session process', () => read.sessions());
+    gaugeBy(registry, 'pdora_runner_cache_bytes', 'Adapters compiled in memory, files on disk', 'tier', () =>
+      read.cacheBytes(),
+    );
+    gaugeBy(
+      registry,
+      'pdora_runner_resident_memory_bytes',
+      'Memory of the server and of its session process',
+      'process',
+      () => read.residentBytes(),
+    );
+    const restarts = new Counter({
+      name: 'pdora_runner_session_restarts_total',
+      help: 'Session processes started in place of one that ended',
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read.sessionRestarts());
+      },
+    });
+    restarts.inc(0);
   }
 
   countRequest(route: string, code: string): void {
     this.#requests.inc({ route, code });
   }
 
-  countSegmentation(tier: Tier, windows: number, timings: Timings): void {
-    this.#cache.inc({ tier });
+  countSegmentation({ adapter, tier, windows, timings }: Answered): void {
+    this.#models.inc({ tier });
     this.#windows.inc(windows);
+    this.#adapters.inc({ adapter: adapter === null ? 'base' : this.#labels.use(shortDigest(adapter)) });
     for (const phase of PHASES) this.#phases.observe({ phase }, timings[phase] / 1000);
   }
 
@@ -72,8 +132,12 @@ export class Metrics {
   }
 }
 
-function gauge(name: string, help: string, read: () => number): Gauge {
-  return new Gauge({
+function shortDigest(digest: string): string {
+  return digest.slice('sha256:'.length, 'sha256:'.length + SHORT_DIGEST);
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  const made = new Gauge({
     name,
     help,
     registers: [],
@@ -81,4 +145,27 @@ function gauge(name: string, help: string, read: () => number): Gauge {
       this.set(read());
     },
   });
+  registry.registerMetric(made);
+}
+
+function gaugeBy(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  read: () => Readonly<Record<string, number | null>>,
+): void {
+  const made = new Gauge({
+    name,
+    help,
+    labelNames: [label],
+    registers: [],
+    collect() {
+      this.reset();
+      for (const [key, value] of Object.entries(read())) {
+        if (value !== null) this.labels(key).set(value);
+      }
+    },
+  });
+  registry.registerMetric(made);
 }

@@ -45,6 +45,8 @@ const CANCELLED = 'The run was cancelled.';
 
 interface Active {
   state: RunState;
+  /** Epoch milliseconds. */
+  readonly since: number;
   readonly run: Run;
 }
 
@@ -61,6 +63,13 @@ export class Runs {
 
   get length(): number {
     return this.#active.size;
+  }
+
+  /** Milliseconds that the run has been here that waits longest for its first window; 0 where none waits. */
+  get longestWaitMs(): number {
+    const now = this.#options.now();
+    const waits = [...this.#active.values()].filter(({ state }) => state.windows.done === 0);
+    return waits.reduce((longest, { since }) => Math.max(longest, now - since), 0);
   }
 
   get full(): boolean {
@@ -102,7 +111,7 @@ export class Runs {
         this.#end(run, status);
       },
     };
-    this.#active.set(id, { state: stateOf(id, 'running', 0, 0), run });
+    this.#active.set(id, { state: stateOf(id, 'running', 0, 0), since: now(), run });
     return run;
   }
 

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { CONTENT_TYPE } from '../../schemas/answer-formats.ts';
 import { writeReport } from '../../schemas/report.ts';
-import { PHASES, type Timings } from '../inference/segment.ts';
+import { PHASES, type Timings } from '../inference/phase-clock.ts';
 import { asRun } from './admission.ts';
 import { readImages } from './body.ts';
 import { bodySize } from './body-size.ts';
@@ -15,18 +15,21 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
     const { incoming } = c.env;
     const { bodies, segmenter } = services;
     const { signal, onProgress, tenant } = run;
+    const { span } = c.var;
+    span.note({ 'pdora.run': run.id, 'pdora.base': call.base.digest, 'pdora.adapter': call.adapter?.digest ?? '' });
     const size = bodySize(incoming.headers, bodies.capacity);
     // Before the body, which may have to wait for others to be decoded: a grant is good for minutes.
     const fetching = performance.now();
     const model = await acquireModel(services, call, run);
-    const fetch = performance.now() - fetching;
+    const fetched = performance.now();
+    span.onPhase('fetch', fetching, fetched);
     let letGo: (() => void) | undefined;
     try {
       const { base, adapter, tier } = model;
       const { output, format } = call;
-      const waiting = performance.now();
       letGo = await bodies.acquire(tenant, size.heldBytes, signal);
-      const waited = performance.now() - waiting;
+      const admitted = performance.now();
+      span.onPhase('queue', fetched, admitted);
       const images = await readImages(incoming, size, signal);
       const { body, voxels, windows, report, ...done } = await segmenter.segment({
         runId: run.id,
@@ -40,12 +43,16 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
         signal,
         onProgress,
         onDecoded: letGo,
+        onPhase: span.onPhase,
       });
-      const timings = { ...done.timings, queue: done.timings.queue + waited, fetch };
-      services.metrics.countSegmentation(tier, windows, timings);
+      const queue = done.timings.queue + admitted - fetched;
+      const timings = { ...done.timings, queue, fetch: fetched - fetching };
+      services.metrics.countSegmentation({ adapter: adapter?.digest ?? null, tier, windows, timings });
+      span.note({ 'pdora.tier': tier, 'pdora.windows': windows });
       services.log.info({
         event: 'segmented',
         request: c.var.requestId,
+        trace: span.traceId,
         run: run.id,
         tenant: call.tenant,
         adapter: adapter?.digest ?? null,

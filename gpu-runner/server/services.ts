@@ -4,9 +4,11 @@ import type { BaseStore } from '../adapter/base-store.ts';
 import type { AdapterStore, ModelLease } from '../adapter/store.ts';
 import type { Segmenter } from '../inference/segment.ts';
 import type { Semaphore } from '../inference/semaphore.ts';
+import type { SessionHealth } from '../inference/session-pulse.ts';
 import type { Call } from './headers.ts';
 import type { Metrics } from './metrics.ts';
 import type { Run, Runs } from './runs.ts';
+import type { CallSpan, Tracing } from './tracing.ts';
 
 /** What the routes stand on, wired once by `start.ts`. */
 export interface Services {
@@ -22,13 +24,13 @@ export interface Services {
   readonly now: () => number;
   /** Whether a session answered once and the base of the settings, if any, has been loaded. */
   readonly loaded: () => boolean;
-  /** Whether the session's process is up; runs wait for it where it is not. */
-  readonly sessionUp: () => boolean;
+  readonly session: () => SessionHealth;
+  readonly tracing: Tracing;
 }
 
 export interface RunnerEnv {
   Bindings: HttpBindings;
-  Variables: { requestId: string };
+  Variables: { requestId: string; span: CallSpan };
 }
 
 /** The adapter and base of a call, in memory until released. Rejects with the run's own reason where it is aborted. */

@@ -18,8 +18,11 @@ import { VolumePool } from '../inference/volume-pool.ts';
 import type { Settings } from '../settings.ts';
 import { createApp } from './app.ts';
 import { Metrics } from './metrics.ts';
+import { notReady } from './readiness.ts';
 import { Replies } from './replies.ts';
+import { residentBytes } from './resident-memory.ts';
 import { Runs } from './runs.ts';
+import { openTracing } from './tracing.ts';
 
 /** Volumes decoded, prepared or encoded at a time. */
 const VOLUMES_AT_A_TIME = 3;
@@ -57,14 +60,23 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
   const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows, now });
   const bodies = new Semaphore(memoryBytes);
   const runs = new Runs({ limit: settings.queueLimit, now });
-  const metrics = new Metrics({
-    queueLength: () => runs.length,
-    adapterCacheBytes: () => adapters.cache.stats().size,
-  });
+  const tracing = await openTracing(settings.otlpEndpoint);
 
   let hasLoaded = false;
-  const state = { loaded: () => hasLoaded, sessionUp: () => host.healthy() };
-  const app = createApp({ token, runs, bases, adapters, segmenter, bodies, metrics, log, now, ...state });
+  const state = { runs, loaded: () => hasLoaded, session: () => host.health() };
+  const metrics = new Metrics({
+    queueLength: () => runs.length,
+    queueAgeMs: () => runs.longestWaitMs,
+    cacheBytes: () => ({ memory: adapters.cache.stats().size, disk: disk.bytes }),
+    ready: () => notReady(state) === null,
+    sessions: () => host.sessions,
+    sessionRestarts: () => host.restarts,
+    residentBytes: () => ({
+      server: residentBytes(process.pid),
+      session: host.childPid === undefined ? null : residentBytes(host.childPid),
+    }),
+  });
+  const app = createApp({ token, bases, adapters, segmenter, bodies, metrics, tracing, log, now, ...state });
   const listener = getRequestListener(app.fetch);
   const options = { requestTimeout: REQUEST_TIMEOUT_MS };
   const replies = new Replies();
@@ -89,7 +101,7 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
     const flushed = once(server, 'close');
     server.closeAllConnections();
     await flushed;
-    await Promise.all([host.close(), volumes.close()]);
+    await Promise.all([host.close(), volumes.close(), tracing.close()]);
   }
 
   return {

@@ -23,6 +23,7 @@ export async function verifyRoute(c: Context<RunnerEnv>, services: Services): Pr
   services.log.info({
     event: 'verified',
     request: c.var.requestId,
+    trace: c.var.span.traceId,
     digest: result.digest,
     problems: result.problems.map(({ code }) => code),
   });

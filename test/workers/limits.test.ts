@@ -2,6 +2,8 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { durableLimiter } from '../../workers/edge/limits/durable-limiter.ts';
+import { consoleLog } from '../../workers/edge/log.ts';
+import { traceOf } from '../../workers/edge/trace.ts';
 import { ADMIN, callEdge, edge, problem } from './support/edge.ts';
 import { adapterFile, push } from './support/files.ts';
 import { LABEL_MAP, labelMap } from './support/runner-stub.ts';
@@ -118,7 +120,7 @@ const failing = (error: Error) => {
     end: () => Promise.reject(error),
   };
   const objects = new Proxy(env.TENANT_LIMITS, { get: () => () => stub });
-  return durableLimiter({ objects, burst: env.BURST, requestId: 'r' });
+  return durableLimiter({ objects, burst: env.BURST, log: consoleLog('r', traceOf(null)) });
 };
 
 describe('where the truth cannot be asked', () => {
@@ -150,7 +152,11 @@ describe('where the truth cannot be asked', () => {
         throw new Error('asked');
       },
     });
-    const limiter = durableLimiter({ objects, burst: { limit: async () => ({ success: false }) }, requestId: 'r' });
+    const limiter = durableLimiter({
+      objects,
+      burst: { limit: async () => ({ success: false }) },
+      log: consoleLog('r', traceOf(null)),
+    });
     const { rate } = await limiter.admit('acme', quota, null);
     expect(rate).toMatchObject({ allowed: false, limit: 2, remaining: 0, retryAfterSeconds: 10 });
   });
@@ -273,7 +279,11 @@ describe('segmentations at once', () => {
   });
 
   test('the same id takes one slot, however often it begins', async () => {
-    const limiter = durableLimiter({ objects: env.TENANT_LIMITS, burst: env.BURST, requestId: 'r' });
+    const limiter = durableLimiter({
+      objects: env.TENANT_LIMITS,
+      burst: env.BURST,
+      log: consoleLog('r', traceOf(null)),
+    });
     const slot = { id: 'job', most: 1, until: Date.now() + 60_000 };
     expect(await many(3, () => limiter.begin('acme', slot))).toEqual([true, true, true]);
     expect(await limiter.begin('acme', { ...slot, id: 'other' })).toBe(false);

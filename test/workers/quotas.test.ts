@@ -100,8 +100,8 @@ const upload = (id: string, tenant: string | null, size: number, expires: number
 
 const job = (id: string, tenant: string | null, status: string, input: number, result: number, until: number) =>
   env.DB.prepare(
-    `INSERT INTO jobs (id, tenant, actor, request, base, output, input, input_bytes, status, result_bytes,
-        created_at, deadline_at, result_until) VALUES (?, ?, 'a', 'r', ?, 'labels', '{}', ?, ?, ?, 1, 1, ?)`,
+    `INSERT INTO jobs (id, tenant, actor, request, trace, base, output, input, input_bytes, status, result_bytes,
+        created_at, deadline_at, result_until) VALUES (?, ?, 'a', 'r', '-', ?, 'labels', '{}', ?, ?, ?, 1, 1, ?)`,
   ).bind(id, tenant, BASE_DIGEST, input, status, result, until);
 
 describe('bytes stored', () => {

@@ -38,6 +38,7 @@ function pool(): RunnerPool {
 function call(digest: string | null = DIGEST, changes: Partial<SegmentCall> = {}): SegmentCall {
   return {
     runId: 'run-1',
+    trace: { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', parentId: '00f067aa0ba902b7', flags: '01' },
     tenant: 'acme',
     output: 'labels',
     format: 'nifti',

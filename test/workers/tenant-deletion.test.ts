@@ -50,9 +50,9 @@ async function settle(tenant: string, key: string, other: string): Promise<void>
   await run("INSERT INTO images VALUES (?, ?, 'n', '.nii.gz', 9, 9, 1, 1, 1, 9e15)", `${tenant}-image`, tenant);
   await run('INSERT INTO upload_parts VALUES (?, 1, ?)', `${tenant}-open`, part.etag);
   await run(
-    `INSERT INTO jobs (id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base, output,
-        input, input_bytes, status, created_at, deadline_at)
-      VALUES (?, ?, 'key:x', ?, ?, ?, 'tumour', 1, ?, 'labels', '{}', 9, 'succeeded', 1, 2)`,
+    `INSERT INTO jobs (id, tenant, actor, request, trace, adapter, adapter_tenant, adapter_name, adapter_version, base,
+        output, input, input_bytes, status, created_at, deadline_at)
+      VALUES (?, ?, 'key:x', ?, '-', ?, ?, 'tumour', 1, ?, 'labels', '{}', 9, 'succeeded', 1, 2)`,
     `${tenant}-job`,
     tenant,
     `${tenant}-request`,

@@ -94,7 +94,7 @@ async function takeUp(ports: Ports, message: Message<JobMessage>): Promise<void>
     await runJob(ports, message.body);
     message.ack();
   } catch (error) {
-    console.error(`job ${message.body.job}: ${String(error)}`);
+    ports.log.error('job', error, { job: message.body.job });
     message.retry({ delaySeconds: RETRY_SECONDS });
   }
 }

@@ -1,7 +1,9 @@
+import type { TraceContext } from '../../schemas/trace.ts';
 import { cloudflareQueue } from './cloudflare-queue.ts';
 import type { JobQueue } from './job-queue.ts';
 import { durableLimiter } from './limits/durable-limiter.ts';
 import type { Limiter } from './limits/limiter.ts';
+import { consoleLog, type Log } from './log.ts';
 import { emptyMemory } from './runners/health.ts';
 import { RunnerPool } from './runners/pool.ts';
 import type { RunnerClient } from './runners/runner-client.ts';
@@ -14,6 +16,7 @@ import type { ObjectStore } from './store/object-store.ts';
 import { r2BlobStore } from './store/r2-blob-store.ts';
 import { r2Multipart } from './store/r2-multipart.ts';
 import { r2ObjectStore } from './store/r2-object-store.ts';
+import { traceOf } from './trace.ts';
 
 /** What the services stand on; the clock is one of them. */
 export interface Ports {
@@ -28,6 +31,9 @@ export interface Ports {
   readonly settings: Settings;
   /** Of the request, or of the cron's or queue's turn, that this work belongs to. */
   readonly requestId: string;
+  /** The same, for whoever watches calls from end to end. */
+  readonly trace: TraceContext;
+  readonly log: Log;
   now(): number;
   /** Work that goes on after the reply; what it throws goes to the log. */
   later(work: Promise<unknown>): void;
@@ -42,14 +48,18 @@ export function portsOf(
   env: Env,
   context: Pick<ExecutionContext, 'waitUntil'>,
   requestId: string = crypto.randomUUID(),
+  trace: TraceContext = traceOf(null),
 ): Ports {
   const settings = readSettings(env);
   const { RUNNERS: vpc } = env;
+  const log = consoleLog(requestId, trace);
   const later = (work: Promise<unknown>) =>
-    context.waitUntil(work.catch((error: unknown) => console.error(requestId, `after the reply: ${String(error)}`)));
+    context.waitUntil(work.catch((error: unknown) => log.error('after the reply', error)));
   return {
     settings,
     requestId,
+    trace,
+    log,
     catalogue: d1Catalogue(env.DB, settings),
     blobs: r2BlobStore(env.BLOBS),
     objects: r2ObjectStore(env.BLOBS),
@@ -63,7 +73,7 @@ export function portsOf(
       now,
       later,
     }),
-    limiter: durableLimiter({ objects: env.TENANT_LIMITS, burst: env.BURST, requestId }),
+    limiter: durableLimiter({ objects: env.TENANT_LIMITS, burst: env.BURST, log }),
     now,
     later,
   };

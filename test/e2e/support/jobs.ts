@@ -37,8 +37,14 @@ async function whole(call: () => Promise<Response>): Promise<Answer> {
 }
 
 /** Sends a volume to be segmented later, once, whatever breaks on the way; answers the job's id. */
-export async function submitJob(edge: Edge, key: string, adapter: string, volume: Uint8Array): Promise<string> {
-  const headers = { prefer: 'respond-async', 'idempotency-key': randomUUID() };
+export async function submitJob(
+  edge: Edge,
+  key: string,
+  adapter: string,
+  volume: Uint8Array,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const headers = { prefer: 'respond-async', 'idempotency-key': randomUUID(), ...more };
   const query = new URLSearchParams({ adapter }).toString();
   const call = () => edge.call('POST', `/v1/segmentations?${query}`, { key, body: volume, headers });
   return jobCreatedSchema.parse(JSON.parse((await insist(call, 202)).toString())).id;

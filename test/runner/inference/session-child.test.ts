@@ -43,7 +43,7 @@ test('a killed child loses the runs it had; runs that waited and new ones are se
   const lost = { reason: { code: 'runner_unavailable' } };
   expect(await Promise.allSettled(killed)).toMatchObject([lost, lost]);
   expect((await waiting).decided).toEqual(before.decided);
-  expect(host.healthy()).toBe(true);
+  expect(host.health()).toBe('ready');
   expect(host.childPid).not.toBe(first);
   expect(await host.ready()).toEqual({ provider: 'cpu' });
   expect((await host.run(smallRun(2))).decided).toEqual(before.decided);
@@ -54,7 +54,7 @@ test('a child that dies idle is started again', async () => {
   await host.ready();
   const first = host.childPid;
   process.kill(first ?? 0, 'SIGKILL');
-  await until(() => !host.healthy());
+  await until(() => host.health() === 'starting');
   await host.ready();
   expect(host.childPid).not.toBe(first);
   expect(lines.filter(({ level }) => level === 'warn')).toMatchObject([{ fields: { how: 'SIGKILL' } }]);
@@ -108,7 +108,7 @@ test('where no child can be started, runs are refused instead of waiting for eve
   const waiting = host.run(smallRun(1));
   await expect(host.ready()).rejects.toMatchObject({ code: 'runner_unavailable' });
   await expect(waiting).rejects.toMatchObject({ code: 'runner_unavailable' });
-  expect(host.healthy()).toBe(false);
+  expect(host.health()).toBe('starting');
 });
 
 test('a child whose parent is killed in the middle of a run ends and leaves no files', async () => {

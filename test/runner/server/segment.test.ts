@@ -115,8 +115,8 @@ describe('POST /segment', () => {
     expect(text).toMatch(/pdora_runner_requests_total\{route="\/segment",code="ok"\} [1-9]/);
     expect(text).toMatch(/pdora_runner_windows_total [1-9]/);
     expect(text).toMatch(/pdora_runner_queue_length 0/);
-    expect(text).toMatch(/pdora_runner_phase_seconds_count\{phase="infer"\} [1-9]/);
-    expect(text).toMatch(/pdora_runner_model_total\{tier="hot"\} [1-9]/);
+    expect(text).toMatch(/pdora_runner_phase_duration_seconds_count\{phase="infer"\} [1-9]/);
+    expect(text).toMatch(/pdora_runner_models_total\{tier="hot"\} [1-9]/);
     expect(text).not.toContain('hospital');
   });
 });

@@ -57,6 +57,7 @@ export async function makeJob(id: string, columns: Readonly<Record<string, strin
     tenant: 'acme',
     actor: 'key:test',
     request: 'test',
+    trace: '-',
     base: BASE_DIGEST,
     output: 'labels',
     format: 'nifti',

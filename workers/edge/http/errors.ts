@@ -12,8 +12,8 @@ export function onError(error: Error, c: EdgeContext): Response {
 /** What a caller is told of whatever was thrown; what is not ours to tell goes to the log. */
 export function knownError(error: Error, c: EdgeContext): Error {
   const known = error instanceof HTTPException ? new ServiceError('invalid_request', error.message) : error;
-  if (!(known instanceof ServiceError)) console.error(c.get('requestId'), error.stack ?? String(error));
-  else if (known.cause instanceof Error) console.error(c.get('requestId'), known.cause.message);
+  if (!(known instanceof ServiceError)) c.get('ports').log.error('failed', error);
+  else if (known.cause instanceof Error) c.get('ports').log.error('refused', known.cause, { code: known.code });
   return known;
 }
 

@@ -1,6 +1,7 @@
 import { cors } from 'hono/cors';
 import { createMiddleware } from 'hono/factory';
 import { portsOf } from '../ports.ts';
+import { traceOf } from '../trace.ts';
 import type { EdgeEnv } from './context.ts';
 import { contentLength } from './headers.ts';
 import { JSON_BODY_MAX_BYTES } from './json.ts';
@@ -30,7 +31,7 @@ export const prepare = createMiddleware<EdgeEnv>(async (c, next) => {
   const requestId = crypto.randomUUID();
   c.set('requestId', requestId);
   c.header('x-request-id', requestId);
-  c.set('ports', portsOf(c.env, c.executionCtx, requestId));
+  c.set('ports', portsOf(c.env, c.executionCtx, requestId, traceOf(c.req.header('traceparent'))));
   await next();
 });
 
@@ -49,6 +50,7 @@ export const allowOrigins = createMiddleware<EdgeEnv>((c, next) => {
       'if-range',
       'prefer',
       'idempotency-key',
+      'traceparent',
     ],
     exposeHeaders: EXPOSED_HEADERS,
     maxAge: 600,

@@ -1,4 +1,5 @@
 import { BURST_PERIOD_SECONDS } from '../configured.ts';
+import type { Log } from '../log.ts';
 import type { Quota } from '../store/quota-store.ts';
 import type { RateState } from './bucket.ts';
 import type { Admission, Limiter } from './limiter.ts';
@@ -11,13 +12,12 @@ const OVERLOADED_RETRY_SECONDS = 1;
 export interface LimiterOptions {
   readonly objects: DurableObjectNamespace<TenantLimits>;
   readonly burst: RateLimit;
-  /** For the log. */
-  readonly requestId: string;
+  readonly log: Log;
 }
 
 /** The burst binding first, which costs next to nothing, and then the tenant's own object, which has the truth. */
-export function durableLimiter({ objects, burst, requestId }: LimiterOptions): Limiter {
-  const warn = (what: string, error: unknown) => console.error(requestId, `limits: ${what}: ${String(error)}`);
+export function durableLimiter({ objects, burst, log }: LimiterOptions): Limiter {
+  const warn = (what: string, error: unknown) => log.error(`limits: ${what}`, error);
 
   return {
     async admit(tenant, quota, slot): Promise<Admission> {

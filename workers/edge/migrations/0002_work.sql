@@ -64,14 +64,16 @@ CREATE INDEX images_of_tenant ON images (tenant, name);
 CREATE INDEX images_by_expiry ON images (expires_at);
 
 -- The truth about an asynchronous segmentation. The adapter was resolved when it was taken in; `adapter` and `base` are
--- digests, and a NULL adapter means the base alone. `lease` names the attempt under way until `lease_until`; while it is
--- queued, `lease_until` is when a message for it is due again. `attempt` counts every attempt, so that none writes where
--- another did; `failures` counts those whose runner was lost. The result is `results/<id>/<attempt>`.
+-- digests, and a NULL adapter means the base alone. `request` took it in, and `trace` is that request's
+-- `traceparent`. `lease` names the attempt under way until `lease_until`; while it is queued, `lease_until` is when a
+-- message for it is due again. `attempt` counts every attempt, so that none writes where another did; `failures` counts
+-- those whose runner was lost. The result is `results/<id>/<attempt>`.
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY,
   tenant TEXT REFERENCES tenants (id) ON DELETE CASCADE,
   actor TEXT NOT NULL,
   request TEXT NOT NULL,
+  trace TEXT NOT NULL,
   adapter TEXT,
   adapter_tenant TEXT,
   adapter_name TEXT,

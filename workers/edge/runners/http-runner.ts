@@ -3,6 +3,7 @@ import { CONTENT_TYPE } from '../../../schemas/answer-formats.ts';
 import { formatProblemSchema } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
 import { readReport } from '../../../schemas/report.ts';
+import { traceparentOf } from '../../../schemas/trace.ts';
 import { PROBE_TIMEOUT_MS, type Readiness } from './health.ts';
 import type { RunSubject, SegmentCall, SegmentReply } from './runner-client.ts';
 import { aborted, badReply, problemOf, unreachable } from './runner-problems.ts';
@@ -128,9 +129,10 @@ function countOf(text: string | null): number | null {
   return text !== null && /^[0-9]{1,15}$/.test(text) ? Number(text) : null;
 }
 
-function subjectHeaders({ runId, base, adapter }: RunSubject): Record<string, string> {
+function subjectHeaders({ runId, trace, base, adapter }: RunSubject): Record<string, string> {
   return {
     'x-run-id': runId,
+    traceparent: traceparentOf(trace),
     'x-base-digest': base.digest,
     'x-base-file': base.file.digest,
     'x-base-grant': base.file.grant,

@@ -2,6 +2,7 @@ import type { Format } from '../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { FormatProblem } from '../../../schemas/errors.ts';
 import type { RunReport } from '../../../schemas/report.ts';
+import type { TraceContext } from '../../../schemas/trace.ts';
 
 /** A file and the permission to fetch it. */
 export interface GrantedFile {
@@ -11,6 +12,7 @@ export interface GrantedFile {
 
 export interface RunSubject {
   readonly runId: string;
+  readonly trace: TraceContext;
   readonly base: { readonly digest: string; readonly file: GrantedFile };
   /** Null runs, or verifies, the base alone. */
   readonly adapter: GrantedFile | null;

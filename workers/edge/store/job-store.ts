@@ -2,6 +2,7 @@ import type { Format } from '../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../schemas/api.ts';
 import type { JobProblem, JobStatus } from '../../../schemas/api-jobs.ts';
 import type { RunReport } from '../../../schemas/report.ts';
+import type { TraceContext } from '../../../schemas/trace.ts';
 import type { JobMessage } from '../job-queue.ts';
 import type { AuditEntry } from './audit-store.ts';
 import type { Quota } from './quota-store.ts';
@@ -31,6 +32,8 @@ export interface NewJob {
   /** Who asked, as the audit names it, and with which request. */
   readonly actor: string;
   readonly requestId: string;
+  /** Of that request: its attempts are part of it, however much later. */
+  readonly trace: TraceContext;
   /** Null for the base alone. */
   readonly adapter: JobAdapter | null;
   readonly base: string;

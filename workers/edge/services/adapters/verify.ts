@@ -67,7 +67,7 @@ async function askPatiently(ports: Ports, version: VersionRecord): Promise<reado
       failure = error;
     }
   }
-  console.warn(`no verification of ${version.digest} yet: ${String(failure)}`);
+  ports.log.warn('no verification yet', failure, { digest: version.digest });
   return null;
 }
 
@@ -76,6 +76,7 @@ async function ask(ports: Ports, version: VersionRecord): Promise<FormatProblem[
   if (base === null) throw new Error('the base of a version is not in the catalogue');
   return ports.runner.verify({
     runId: crypto.randomUUID(),
+    trace: ports.trace,
     adapter: await grantFile(ports, version.digest),
     base: { digest: base.digest, file: await grantFile(ports, base.file) },
   });

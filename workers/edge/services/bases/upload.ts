@@ -47,7 +47,7 @@ export async function uploadBase(
 
 async function verify(ports: Ports, digest: string, file: string): Promise<void> {
   const base = { digest, file: await grantFile(ports, file) };
-  const problems = await ports.runner.verify({ runId: crypto.randomUUID(), base, adapter: null });
+  const problems = await ports.runner.verify({ runId: crypto.randomUUID(), trace: ports.trace, base, adapter: null });
   const [first] = problems;
   if (first !== undefined) throw new ServiceError('invalid_base', `${first.path}: ${first.message}`, { problems });
 }

@@ -28,6 +28,7 @@ export async function attempt(
       ...(await grantSubject(ports, subject)),
       ...(await openInput(ports, job)),
       runId: runIdOf(job),
+      trace: job.trace,
       tenant: job.tenant ?? job.adapter?.tenant ?? 'operator',
       output: job.output,
       format: job.format,

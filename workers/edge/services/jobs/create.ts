@@ -79,6 +79,7 @@ async function queueJob(
     tenant: owner,
     actor: actorOf(principal),
     requestId: ports.requestId,
+    trace: ports.trace,
     adapter: subject.version,
     base: subject.base.digest,
     output: request.output,

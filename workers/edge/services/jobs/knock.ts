@@ -9,6 +9,6 @@ export async function knock(ports: Ports, messages: readonly JobMessage[], delay
   try {
     await ports.queue.send(messages, delaySeconds);
   } catch (error) {
-    console.warn(`the queue took no message: ${String(error)}`);
+    ports.log.warn('the queue took no message', error);
   }
 }

@@ -79,7 +79,7 @@ async function succeed(
 /** After an attempt that came to nothing: the job has failed, or waits for another. */
 async function settle(ports: Ports, job: JobRecord, lease: string, error: unknown): Promise<void> {
   const known = error instanceof ServiceError ? error : new ServiceError('internal', 'The attempt failed.');
-  if (known !== error) console.error(`job ${job.id}: ${String(error)}`);
+  if (known !== error) ports.log.error('attempt', error, { job: job.id, trace: job.trace.traceId });
   const verdict = verdictOf(known.code, job.failures);
   if (verdict === 'fail') {
     await fail(ports, job, lease, known);

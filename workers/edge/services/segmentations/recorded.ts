@@ -44,7 +44,9 @@ async function run(ports: Ports, principal: Principal, ref: AdapterRef, input: S
   } catch (error) {
     const entry = line(error instanceof ServiceError ? error.code : 'internal');
     ports.later(
-      append(ports, entry, subject).catch((failure: unknown) => console.error(ports.requestId, String(failure))),
+      append(ports, entry, subject).catch((failure: unknown) =>
+        ports.log.error('a line of the audit is lost', failure),
+      ),
     );
     throw error;
   }

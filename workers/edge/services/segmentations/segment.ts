@@ -35,6 +35,7 @@ export async function segment(
   const deadlineMs = input.deadlineSeconds * 1000;
   const call = {
     runId: input.runId,
+    trace: ports.trace,
     tenant: principal.kind === 'tenant' ? principal.tenant : (subject.version?.tenant ?? principal.kind),
     output: input.output,
     format: input.format,

@@ -51,7 +51,10 @@ async function onItsBase(ports: Ports, version: VersionRecord): Promise<Subject>
 }
 
 /** What a runner is told of it, with the permission to fetch its files. */
-export async function grantSubject(ports: Ports, { version, base }: Subject): Promise<Omit<RunSubject, 'runId'>> {
+export async function grantSubject(
+  ports: Ports,
+  { version, base }: Subject,
+): Promise<Pick<RunSubject, 'adapter' | 'base'>> {
   return {
     adapter: version === null ? null : await grantFile(ports, version.digest),
     base: { digest: base.digest, file: await grantFile(ports, base.file) },

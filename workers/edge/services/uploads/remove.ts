@@ -20,9 +20,7 @@ export function consumeUpload(ports: Ports, principal: Principal, id: string): v
     if (upload !== null) await discardUpload(ports, upload, actorOf(principal));
   };
   // It expires in any case.
-  ports.later(
-    consume().catch((error: unknown) => console.warn(`an upload is kept until it expires: ${String(error)}`)),
-  );
+  ports.later(consume().catch((error: unknown) => ports.log.warn('an upload is kept until it expires', error)));
 }
 
 /** Forgets an upload at once; its bytes go after the reply, or by housekeeping. */
@@ -44,7 +42,7 @@ export async function discardUpload(
   const removed = await ports.catalogue.uploads.remove(tenant, id, entry);
   if (removed === 'removed') {
     const cleared = clearRemains(ports, [{ id, multipart }]);
-    ports.later(cleared.catch((error: unknown) => console.warn(`an upload's bytes are left: ${String(error)}`)));
+    ports.later(cleared.catch((error: unknown) => ports.log.warn("an upload's bytes are left", error)));
   }
   return removed;
 }

@@ -3,6 +3,7 @@ import type { Format } from '../../../../schemas/answer-formats.ts';
 import type { OUTPUTS } from '../../../../schemas/api.ts';
 import { type JobStatus, jobProblemSchema } from '../../../../schemas/api-jobs.ts';
 import { runReportSchema } from '../../../../schemas/report.ts';
+import { traceOf } from '../../trace.ts';
 import type { JobAdapter, JobRecord, JobResult } from '../job-store.ts';
 
 /** Rows of the table `jobs` and what they mean. */
@@ -11,6 +12,7 @@ export interface JobRow {
   tenant: string | null;
   actor: string;
   request: string;
+  trace: string;
   adapter: string | null;
   adapter_tenant: string | null;
   adapter_name: string | null;
@@ -39,7 +41,7 @@ export interface JobRow {
   ended_at: number | null;
 }
 
-export const JOB_COLUMNS = `id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base, output,
+export const JOB_COLUMNS = `id, tenant, actor, request, trace, adapter, adapter_tenant, adapter_name, adapter_version, base, output,
   format, input, status, progress, attempt, failures, lease, lease_until, runner, problem, result_bytes, cache, voxels,
   server_timing, report, result_until, created_at, deadline_at, started_at, ended_at`;
 
@@ -58,6 +60,7 @@ export function toJob(row: JobRow): JobRecord {
     tenant,
     actor,
     requestId: row.request,
+    trace: traceOf(row.trace),
     adapter: adapterOf(row),
     base,
     output,

@@ -1,4 +1,5 @@
 import type { JobStatus } from '../../../../schemas/api-jobs.ts';
+import { traceparentOf } from '../../../../schemas/trace.ts';
 import type { JobQuota, JobStore } from '../job-store.ts';
 import type { Viewer } from '../words.ts';
 import { logged } from './audit.ts';
@@ -32,9 +33,9 @@ export function jobStore(db: Database): JobStore {
       const room = tenant === null || quota === null ? null : roomFor(tenant, inputBytes, quota, job.createdAt);
       const insert = db
         .prepare(
-          `INSERT INTO jobs (id, tenant, actor, request, adapter, adapter_tenant, adapter_name, adapter_version, base,
-              output, format, input, input_bytes, status, lease_until, created_at, deadline_at)
-            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ? ${room === null ? '' : room.sql}
+          `INSERT INTO jobs (id, tenant, actor, request, trace, adapter, adapter_tenant, adapter_name, adapter_version,
+              base, output, format, input, input_bytes, status, lease_until, created_at, deadline_at)
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ? ${room === null ? '' : room.sql}
             ON CONFLICT DO NOTHING`,
         )
         .bind(
@@ -42,6 +43,7 @@ export function jobStore(db: Database): JobStore {
           tenant,
           job.actor,
           job.requestId,
+          traceparentOf(job.trace),
           adapter?.digest ?? null,
           adapter?.tenant ?? null,
           adapter?.name ?? null,
