@@ -76,6 +76,18 @@ def test_the_masks_are_those_of_the_api_by_file_by_session_and_by_image(monai_la
         monai_label.infer(MODEL, "", {}, session_id=session)
 
 
+def test_a_mask_is_nrrd_where_the_module_of_3d_slicer_asks_for_it(monai_label, serve, tenant, hippocampus, tmp_path):
+    serve("head")
+    expected = hashlib.sha256(tenant.segment("head", hippocampus, format="nrrd").body).hexdigest()
+    for extension in (".nrrd", ".seg.nrrd"):
+        params = {"deadline": 300, "result_extension": extension, "result_dtype": "uint8"}
+        assert monai_label.upload_image(str(hippocampus), "MR head 2") == {"image": "MR head 2"}
+        file, told = monai_label.infer(MODEL, "MR head 2", params)
+        assert file.endswith(extension)
+        assert hashlib.sha256(Path(file).read_bytes()).hexdigest() == expected
+        assert told["label_names"] == {"anterior": 1, "posterior": 2}
+
+
 def test_a_wrong_key_and_another_tenants_name_are_no_login(admin, key, tmp_path):
     client = client_module.MONAILabelClient(f"{admin.url}/monailabel", str(tmp_path))
     for tenant, password in (("ward", "wrong"), ("nobody", key)):
