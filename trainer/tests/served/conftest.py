@@ -35,11 +35,7 @@ def admin(shared: Path, base: Base, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def tenant(admin: Client) -> Client:
     """A client with a tenant's own key."""
-    assert admin.call("POST", "/v1/tenants", values={"id": "ward"}).status == 201
-    scopes = ["adapters:read", "adapters:write", "segment"]
-    reply = admin.call("POST", "/v1/tenants/ward/keys", values={"name": "tests", "scopes": scopes})
-    assert reply.status == 201, reply.body
-    return Client(admin.url, reply.json()["key"])
+    return admin.new_tenant("ward")
 
 
 @pytest.fixture(scope="session")
