@@ -104,10 +104,10 @@ describe('every error leaves the service as it was', () => {
     expect((await labelMap(reply)).equals(ofAdapter)).toBe(false);
   });
 
-  test('503: the queue is full, and then it is not', async () => {
+  test("503: a tenant's part of the queue is full, and then it is not", async () => {
     const running = [system.segment('adapter=good', slow), system.segment('adapter=good', slow)];
-    const ready = async () => (await fetch(`${system.runner().url}/readyz`)).status;
-    await expect.poll(ready, { timeout: 20_000, interval: 20 }).toBe(503);
+    const state = async () => (await fetch(`${system.runner().url}/readyz`)).json();
+    await expect.poll(state, { timeout: 20_000, interval: 20 }).toMatchObject({ queue: 2 });
     const refused = await system.segment('adapter=good', volume);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await problemOf(refused)).toMatchObject({ status: 503, code: 'runner_busy' });
