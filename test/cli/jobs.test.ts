@@ -21,6 +21,7 @@ const JOB = {
   adapter_digest: ADAPTER,
   base_digest: BASE,
   output: 'labels',
+  format: 'nifti',
   progress: 0,
   attempt: 0,
   created_at: NOON,
