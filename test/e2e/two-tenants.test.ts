@@ -84,6 +84,7 @@ describe('two tenants with an adapter of one name', () => {
     const lost = await reply;
     expect(Number(lost.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await problemOf(lost)).toMatchObject({ status: 503, code: 'runner_unavailable' });
+    await expect.poll(async () => (await segment(0)).status, { timeout: 20_000 }).toBe(200);
     await expectBothServed();
   });
 

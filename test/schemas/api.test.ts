@@ -27,8 +27,13 @@ describe('the bodies and queries of the API', () => {
     expect(keyCreateSchema.safeParse(body).success).toBe(true);
   });
 
-  it('default to labels; a deadline of its own is the way of answering', () => {
-    expect(segmentationQuerySchema.parse({ adapter: 'liver' })).toEqual({ adapter: 'liver', output: 'labels' });
+  it('default to labels as NIfTI without a report; a deadline of its own is the way of answering', () => {
+    expect(segmentationQuerySchema.parse({ adapter: 'liver' })).toEqual({
+      adapter: 'liver',
+      output: 'labels',
+      format: 'nifti',
+      report: 'false',
+    });
   });
 
   it.each([
