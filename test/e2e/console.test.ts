@@ -65,6 +65,28 @@ describe.skipIf(!hasBrowser)('console', () => {
     expect(faults).toEqual([]);
   });
 
+  test('keeps both adapters that are ticked at once, whichever answer comes first', async () => {
+    const { page } = await browser.open(system.edge.url);
+    await signIn(page, system.key);
+    let answer = () => {};
+    const other = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route(/\/v1\/adapters\/.*good$/, async (route) => {
+      await other;
+      await route.continue();
+    });
+    await page.getByRole('checkbox', { name: 'hospital/good' }).check();
+    await page.getByRole('checkbox', { name: 'hospital/painted' }).check();
+    await page.getByRole('combobox', { name: /painted/ }).waitFor();
+    expect(await page.getByRole('combobox', { name: /good/ }).count()).toBe(0);
+    answer();
+    await page.getByRole('combobox', { name: /good/ }).waitFor();
+    await page.getByRole('combobox', { name: /painted/ }).waitFor();
+    for (const name of ['hospital/good', 'hospital/painted'])
+      expect(await page.getByRole('checkbox', { name }).isChecked()).toBe(true);
+  });
+
   test('says in words what is wrong with an adapter, at the door and by the runner, and takes a good one', async () => {
     const { page } = await browser.open(system.edge.url);
     await signIn(page, system.key);

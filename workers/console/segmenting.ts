@@ -21,6 +21,9 @@ export interface Choice {
 export class Segmenting {
   adapters: readonly AdapterSummary[] | null = null;
   images: readonly Image[] = [];
+  /** The adapters whose boxes are ticked, in that order. */
+  ticked: readonly string[] = [];
+  /** Those of them whose cards are here. */
   choices: readonly Choice[] = [];
   /** An image's id for each channel. */
   assigned: ReadonlyMap<string, string> = new Map();
@@ -35,6 +38,7 @@ export class Segmenting {
   readonly #api: Api;
   readonly #changed: () => void;
   readonly #say: (text: string) => void;
+  readonly #cards = new Map<string, Adapter>();
   #running = new AbortController();
 
   constructor(api: Api, changed: () => void, say: (text: string) => void) {
@@ -79,10 +83,17 @@ export class Segmenting {
     await this.#draw();
   }
 
+  /** Answers may come in another order than the boxes were ticked in, or for one that is no longer ticked. */
   async toggle(id: string, on: boolean): Promise<void> {
+    this.ticked = on ? [...this.ticked.filter((one) => one !== id), id] : this.ticked.filter((one) => one !== id);
+    this.#changed();
     await this.#trying(async () => {
-      if (!on) this.choices = this.choices.filter((choice) => choice.id !== id);
-      else this.choices = [...this.choices, { id, card: await this.#api.adapter(id), selector: '' }];
+      if (on) await this.#read(id);
+      this.choices = this.ticked.flatMap((one) => {
+        const card = this.#cards.get(one);
+        const before = this.choices.find((choice) => choice.id === one);
+        return card === undefined ? [] : [{ id: one, card, selector: before?.selector ?? '' }];
+      });
       this.#assign(this.images);
     });
   }
@@ -110,7 +121,8 @@ export class Segmenting {
   /** What is still missing before it can run, in words; null where nothing is. */
   get missing(): string | null {
     if (this.images.length === 0) return 'Add an image first.';
-    if (this.choices.length === 0) return 'Choose an adapter.';
+    if (this.ticked.length === 0) return 'Choose an adapter.';
+    if (this.choices.length < this.ticked.length) return 'Looking up the adapter…';
     const without = this.channels.filter((channel) => !this.assigned.has(channel));
     return without.length === 0 ? null : `Say which image is ${without.join(', ')}.`;
   }
@@ -179,6 +191,18 @@ export class Segmenting {
     const shown = this.#done();
     this.stage.recolour(shown.indexOf(run), run.rows);
     this.#changed();
+  }
+
+  /** An adapter that cannot be read is not chosen. */
+  async #read(id: string): Promise<void> {
+    try {
+      this.#cards.set(id, await this.#api.adapter(id));
+    } catch (error) {
+      this.#cards.delete(id);
+      this.ticked = this.ticked.filter((one) => one !== id);
+      this.choices = this.choices.filter((choice) => choice.id !== id);
+      throw error;
+    }
   }
 
   #done(): Run[] {

@@ -32,6 +32,7 @@ export class Managing {
   readonly #api: Api;
   readonly #changed: () => void;
   readonly #say: (text: string) => void;
+  #asked = '';
 
   constructor(api: Api, changed: () => void, say: (text: string) => void) {
     this.#api = api;
@@ -47,8 +48,11 @@ export class Managing {
 
   async show(id: string): Promise<void> {
     this.moved = null;
+    this.#asked = id;
     await this.#trying(async () => {
-      this.shown = await this.#api.adapter(id);
+      const card = await this.#api.adapter(id);
+      // Whoever has clicked on another one meanwhile waits for that.
+      if (this.#asked === id) this.shown = card;
     });
   }
 

@@ -69,7 +69,7 @@ function imagesView(model: Segmenting): TemplateResult {
 }
 
 function adaptersView(model: Segmenting): TemplateResult {
-  const full = model.choices.length >= ADAPTERS_AT_ONCE;
+  const full = model.ticked.length >= ADAPTERS_AT_ONCE;
   return html`<div class="step" role="group" aria-labelledby="adapters-title">
     <h2 id="adapters-title">Adapter</h2>
     ${
@@ -87,8 +87,8 @@ function adaptersView(model: Segmenting): TemplateResult {
                   <label>
                     <input
                       type="checkbox"
-                      .checked=${choice !== undefined}
-                      ?disabled=${model.underWay || (full && choice === undefined)}
+                      .checked=${model.ticked.includes(adapter)}
+                      ?disabled=${model.underWay || (full && !model.ticked.includes(adapter))}
                       @change=${toggle}
                     />
                     <span><span class="name">${adapter}</span><span class="fine">${description}</span></span>
