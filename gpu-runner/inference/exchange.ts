@@ -2,11 +2,13 @@ import { accessSync, constants, mkdtempSync, statfsSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ServiceError } from '../../schemas/errors.ts';
 
 /** The memory of Linux as a folder; containers often have little of it. */
 const MEMORY_FOLDER = '/dev/shm';
 /** Below what one read or write may take. */
 const PIECE_BYTES = 2 ** 30;
+const RETRY_AFTER_SECONDS = 2;
 
 /**
  * Volumes and what is decided of them go between a host and its child as files, best in memory: a pipe of hundreds of
@@ -35,8 +37,21 @@ export class Exchange {
   }
 }
 
-/** Writes values to a new file that this user alone may read. */
+/**
+ * Writes values to a new file that this user alone may read. Throws `runner_busy` where there is no room for it; what was
+ * written then is for the caller to remove.
+ */
 export async function writeValues(path: string, values: ArrayBufferView): Promise<void> {
+  try {
+    await write(path, values);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    const message = 'The runner has no room to hand a volume to its network just now.';
+    throw new ServiceError('runner_busy', message, { cause: error, retryAfterSeconds: RETRY_AFTER_SECONDS });
+  }
+}
+
+async function write(path: string, values: ArrayBufferView): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
     const bytes = bytesOf(values);
@@ -65,6 +80,10 @@ export async function takeValues<T extends ArrayBufferView>(path: string, values
   }
   await rm(path, { force: true });
   return values;
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

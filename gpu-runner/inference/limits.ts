@@ -6,8 +6,11 @@ import { windowCount } from './windows.ts';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-/** What goes to the session's process or comes back in one message; twice as much no longer fits its length field. */
-const MESSAGE_MAX_BYTES = 2 ** 31;
+/**
+ * An answer before it is packed, with room for its header: Node's gzip counts what it is given in 32 bits, and silently
+ * packs what is left beyond them.
+ */
+const ANSWER_MAX_BYTES = 2 ** 32 - 2 ** 20;
 
 /** Voxels that each channel of the input may have at most, so that decoding alone stays within the memory. */
 export function inputVoxelsMax(memoryBytes: number, channels: number): number {
@@ -52,11 +55,10 @@ function decidedBytes({ classes, output, task }: PlannedRun): number {
 
 /** Refuses, before anything is allocated for it, a run that this machine cannot hold or that would take no end of windows. */
 export function checkRun(run: PlannedRun, memoryBytes: number): void {
-  const { shape, task, gridVoxels, channels, classes, output } = run;
+  const { shape, task, inputVoxels, classes, output } = run;
   const size = shape.join(' x ');
-  const answered = output === 'probabilities' ? classes : 1;
-  if (gridVoxels * Math.max(channels, answered) * BYTES > MESSAGE_MAX_BYTES) {
-    const message = `At the adapter's spacing the volume has ${size} voxels for each of ${channels} channels and ${classes} classes: too many.`;
+  if (output === 'probabilities' && BYTES * classes * inputVoxels > ANSWER_MAX_BYTES) {
+    const message = `Probabilities of ${classes} classes for ${inputVoxels} voxels take more than the ${megabytes(ANSWER_MAX_BYTES)} MB that an answer may have.`;
     throw new ServiceError('invalid_volume', message);
   }
   const bytes = runBytes(run);

@@ -22,7 +22,6 @@ export interface Answered {
   /** `sha256:<hex>`, null for the base alone. */
   readonly adapter: string | null;
   readonly tier: Tier;
-  readonly windows: number;
   readonly timings: Timings;
 }
 
@@ -37,6 +36,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Counter<'route' | 'code'>;
   readonly #windows: Counter;
+  readonly #deviceSeconds: Counter;
   readonly #phases: Histogram<'phase'>;
   readonly #models: Counter<'tier'>;
   readonly #adapters: Counter<'adapter'>;
@@ -53,7 +53,12 @@ export class Metrics {
     });
     this.#windows = new Counter({
       name: 'pdora_runner_windows_total',
-      help: 'Windows that ran through the network for answered requests',
+      help: 'Windows that ran through the network',
+      registers,
+    });
+    this.#deviceSeconds = new Counter({
+      name: 'pdora_runner_device_seconds_total',
+      help: 'Time that the device spent on windows',
       registers,
     });
     this.#phases = new Histogram({
@@ -116,9 +121,13 @@ export class Metrics {
     this.#requests.inc({ route, code });
   }
 
-  countSegmentation({ adapter, tier, windows, timings }: Answered): void {
+  countWindow(milliseconds: number): void {
+    this.#windows.inc();
+    this.#deviceSeconds.inc(milliseconds / 1000);
+  }
+
+  countSegmentation({ adapter, tier, timings }: Answered): void {
     this.#models.inc({ tier });
-    this.#windows.inc(windows);
     this.#adapters.inc({ adapter: adapter === null ? 'base' : this.#labels.use(shortDigest(adapter)) });
     for (const phase of PHASES) this.#phases.observe({ phase }, timings[phase] / 1000);
   }

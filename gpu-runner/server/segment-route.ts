@@ -47,7 +47,7 @@ export async function segmentRoute(c: Context<RunnerEnv>, services: Services): P
       });
       const queue = done.timings.queue + admitted - fetched;
       const timings = { ...done.timings, queue, fetch: fetched - fetching };
-      services.metrics.countSegmentation({ adapter: adapter?.digest ?? null, tier, windows, timings });
+      services.metrics.countSegmentation({ adapter: adapter?.digest ?? null, tier, timings });
       span.note({ 'pdora.tier': tier, 'pdora.windows': windows });
       services.log.info({
         event: 'segmented',

@@ -49,7 +49,8 @@ export interface Runner {
 export async function startRunner(settings: Settings, log: Logger): Promise<Runner> {
   const now = Date.now;
   const { providers, threads, memoryBytes, windows, token } = settings;
-  const host = new SessionHost({ providers, threads, memoryBytes, log });
+  const onWindow = ({ milliseconds }: { readonly milliseconds: number }) => metrics.countWindow(milliseconds);
+  const host = new SessionHost({ providers, threads, memoryBytes, log, onWindow });
   const network = hostNetwork(host);
   const volumes = new VolumePool(VOLUMES_AT_A_TIME);
   const disk = await DiskCache.open(settings.cacheDirectory, settings.diskCacheBytes);

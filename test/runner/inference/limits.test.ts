@@ -61,11 +61,16 @@ describe('what a run may cost', () => {
     expect(refusal(thin, 16 * GIB)).toMatch(/^invalid_volume: .* takes 524287 of the adapter's windows/);
   });
 
-  it('refuses probabilities that no message to the session can hold, whatever the memory', () => {
-    const many = run({ shape: [512, 512, 512], gridVoxels: 2 ** 27, classes: 5, output: 'probabilities' });
-    expect(refusal(many, 1024 * GIB)).toMatch(/^invalid_volume: .*5 classes/);
-    expect(refusal({ ...many, classes: 4 }, 1024 * GIB)).toBe('');
+  it('refuses probabilities that gzip would cut off at 4 GiB of the input’s grid, whatever the memory', () => {
+    const many = run({ inputVoxels: 512 * 512 * 300, classes: 14, output: 'probabilities' });
+    expect(refusal(many, 1024 * GIB)).toMatch(/^invalid_volume: .*14 classes/);
+    expect(refusal({ ...many, classes: 13 }, 1024 * GIB)).toBe('');
     expect(refusal({ ...many, output: 'labels' }, 1024 * GIB)).toBe('');
+  });
+
+  it('lets the network have a grid of any size that the memory holds', () => {
+    const grid = run({ gridVoxels: 2 ** 28, classes: 13, output: 'probabilities' });
+    expect(refusal(grid, 1024 * GIB)).toBe('');
   });
 
   it('bounds the input before it is decoded', () => {
