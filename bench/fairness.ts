@@ -11,11 +11,13 @@ const SMALL = [48, 48, 96] as const;
 const SMALL_WINDOWS = 2 * 2 * 2;
 const ROUNDS = 5;
 const TENANTS = 10;
-const EQUAL_MS = 20_000;
+/** Until all are in. */
+const COMING_MS = 3_000;
+const EQUAL_MS = 40_000;
 const FLOOD_AT_ONCE = 6;
-const FLOOD_CALLS = 12;
+const FLOOD_CALLS = 24;
 
-const progressSchema = z.object({ progress: z.number() });
+const stateSchema = z.object({ windows: z.object({ done: z.number() }) });
 
 export interface Fairness {
   readonly rule: string;
@@ -44,7 +46,11 @@ export async function fairness(): Promise<Fairness[]> {
     const small = new Uint8Array(await noiseVolume(SMALL));
     const large = new Uint8Array(await noiseVolume(LARGE));
     await segment(bench, 'warm', small);
-    return [await besideLarge(bench, small, large), await equalTenants(bench, small), await besideFlood(bench, small)];
+    return [
+      await besideLarge(bench, small, large),
+      ...(await equalTenants(bench, small)),
+      await besideFlood(bench, small),
+    ];
   } finally {
     await test.close();
   }
@@ -106,20 +112,44 @@ async function besideLarge(
   );
 }
 
-async function equalTenants(bench: Bench, small: Uint8Array<ArrayBuffer>): Promise<Fairness> {
-  const served = new Map<string, number>();
-  const ending = AbortSignal.timeout(EQUAL_MS);
-  const tenants = Array.from({ length: TENANTS }, (_, n) => `tenant-${n}`);
-  const loop = (tenant: string) =>
-    runUntil(ending, async () => {
-      await segment(bench, tenant, small, ending);
-      served.set(tenant, (served.get(tenant) ?? 0) + SMALL_WINDOWS);
+async function equalTenants(bench: Bench, small: Uint8Array<ArrayBuffer>): Promise<Fairness[]> {
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  const runs = new Map(Array.from({ length: TENANTS }, (_, n): [string, string[]] => [`tenant-${n}`, []]));
+  const loop = ([tenant, own]: [string, string[]]) =>
+    runUntil(signal, async () => {
+      const run = randomUUID();
+      own.push(run);
+      await segment(bench, tenant, small, signal, run);
     });
-  await Promise.all(tenants.flatMap((tenant) => [loop(tenant), loop(tenant)]));
-  const counts = tenants.map((tenant) => served.get(tenant) ?? 0);
+  const served = async () =>
+    await Promise.all(
+      [...runs.values()].map(async (own) => {
+        const windows = await Promise.all(own.map(async (run) => await windowsDone(bench, run)));
+        return windows.reduce((sum, done) => sum + done, 0);
+      }),
+    );
+  const loops = [...runs].flatMap((one) => [loop(one), loop(one)]);
+  await sleep(COMING_MS);
+  const [before, began, startedAt] = [await served(), await deviceSeconds(bench), performance.now()];
+  await sleep(EQUAL_MS);
+  const [after, ended, endedAt] = [await served(), await deviceSeconds(bench), performance.now()];
+  leaving.abort();
+  await Promise.all(loops);
+  const counts = after.map((windows, n) => windows - (before[n] ?? 0));
   const most = Math.max(...counts);
-  const found = (100 * (most - Math.min(...counts))) / most;
-  return result('ten tenants with equal load, windows of answered calls, %', found, 10, `${counts.join(', ')} windows`);
+  const apart = (100 * (most - Math.min(...counts))) / most;
+  const elapsed = (endedAt - startedAt) / 1000;
+  const idle = 100 * (1 - (ended - began) / elapsed);
+  return [
+    result('ten tenants with equal load, windows served, %', apart, 10, `${counts.join(', ')} windows`),
+    result(
+      'the device without a window while twenty calls wait, % of the time',
+      idle,
+      5,
+      `${round(ended - began)} of ${round(elapsed)} s at work`,
+    ),
+  ];
 }
 
 async function besideFlood(bench: Bench, small: Uint8Array<ArrayBuffer>): Promise<Fairness> {
@@ -157,13 +187,21 @@ async function runUntil(signal: AbortSignal, work: () => Promise<void>): Promise
 }
 
 /** Waits until the device has begun with the only run there is. */
-async function begun({ test }: Bench, run: string): Promise<void> {
+async function begun(bench: Bench, run: string): Promise<void> {
+  while ((await windowsDone(bench, run)) === 0) await sleep(20);
+}
+
+/** Windows of a run so far, whether it goes on or has ended. */
+async function windowsDone({ test }: Bench, run: string): Promise<number> {
   const headers = { authorization: `Bearer ${RUNNER_TOKEN}` };
-  for (;;) {
-    const reply = await fetch(new URL(`/runs/${run}`, test.url), { headers });
-    if (reply.ok && progressSchema.parse(await reply.json()).progress > 0) return;
-    await sleep(20);
-  }
+  const reply = await fetch(new URL(`/runs/${run}`, test.url), { headers });
+  const body: unknown = await reply.json();
+  return reply.ok ? stateSchema.parse(body).windows.done : 0;
+}
+
+async function deviceSeconds({ test }: Bench): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', test.url))).text();
+  return Number(/^pdora_runner_device_seconds_total ([\d.]+)/m.exec(text)?.[1]);
 }
 
 function result(rule: string, found: number, allowed: number, detail: string): Fairness {
