@@ -74,6 +74,11 @@ export class Segmenter {
     this.#memory = new Semaphore(options.memoryBytes);
   }
 
+  /** Bytes that the volumes of all runs in work were let in with. */
+  get admittedBytes(): number {
+    return this.#memory.held;
+  }
+
   /**
    * What a volume costs is judged by its header, before it is decoded. Throws `channel_mismatch`, `invalid_volume`,
    * `grid_mismatch`, `invalid_adapter` or `invalid_base` where its window is not allowed here, `deadline_exceeded` and

@@ -50,6 +50,11 @@ export class Semaphore {
     this.#free = capacity;
   }
 
+  /** What is held by all together. */
+  get held(): number {
+    return this.capacity - this.#free;
+  }
+
   /**
    * Takes `amount`, at most the capacity, and answers the function that gives it back; calling that twice is harmless.
    * Rejects with the signal's reason where it is aborted first.

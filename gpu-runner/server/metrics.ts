@@ -15,6 +15,8 @@ export interface Gauges {
   sessions(): number;
   sessionRestarts(): number;
   residentBytes(): { readonly server: number | null; readonly session: number | null };
+  /** Memory that was given to bodies that are not decoded yet, and to volumes in work. */
+  admittedBytes(): { readonly bodies: number; readonly volumes: number };
 }
 
 /** A segmentation that was answered. */
@@ -104,6 +106,13 @@ export class Metrics {
       'Memory of the server and of its session process',
       'process',
       () => read.residentBytes(),
+    );
+    gaugeBy(
+      registry,
+      'pdora_runner_admitted_bytes',
+      'Memory given to bodies that are not decoded yet, and to volumes in work',
+      'of',
+      () => read.admittedBytes(),
     );
     const restarts = new Counter({
       name: 'pdora_runner_session_restarts_total',

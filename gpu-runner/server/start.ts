@@ -76,6 +76,7 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
       server: residentBytes(process.pid),
       session: host.childPid === undefined ? null : residentBytes(host.childPid),
     }),
+    admittedBytes: () => ({ bodies: bodies.held, volumes: segmenter.admittedBytes }),
   });
   const app = createApp({ token, bases, adapters, segmenter, bodies, metrics, tracing, log, now, ...state });
   const listener = getRequestListener(app.fetch);
