@@ -13,9 +13,9 @@ const ROUNDS = 5;
 const TENANTS = 10;
 /** Until all are in. */
 const COMING_MS = 3_000;
-const EQUAL_MS = 40_000;
+const EQUAL_MS = 25_000;
 const FLOOD_AT_ONCE = 6;
-const FLOOD_CALLS = 24;
+const FLOOD_CALLS = 20;
 
 const stateSchema = z.object({ windows: z.object({ done: z.number() }) });
 

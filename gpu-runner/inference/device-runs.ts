@@ -9,8 +9,8 @@ import type { RunOptions, RunRequest, RunResult } from './session-types.ts';
 import { Silence } from './silence.ts';
 import { nextWaiting } from './waiting-runs.ts';
 
-/** A window that the device has done. */
-export type OnWindow = (window: { readonly tenant: string; readonly milliseconds: number }) => void;
+/** Told of every window that the device has done, in milliseconds, whether or not anybody still wants it. */
+export type OnWindow = (milliseconds: number) => void;
 
 export interface DeviceRunsOptions {
   /** Whoever has the child: it is asked each time, since children come and go. */
@@ -100,10 +100,10 @@ export class DeviceRuns {
     this.#silence.heard(this.#anySent());
     const pending = this.#active.get(reply.id);
     if (reply.type === 'progress') {
-      if (pending === undefined) return;
       const { milliseconds, done, total } = reply;
+      this.#options.onWindow?.(milliseconds);
+      if (pending === undefined) return;
       this.#options.costs.learn(pending.windowKind, milliseconds);
-      this.#options.onWindow?.({ tenant: pending.tenant, milliseconds });
       pending.options.onProgress?.(done, total);
       return;
     }

@@ -33,7 +33,8 @@ export interface SessionHostOptions {
   readonly onWindow?: OnWindow | undefined;
 }
 
-const MAX_SESSIONS = 3;
+/** The memory of their windows is what bounds them, where there is such a limit; a session that was never run takes little. */
+const MAX_SESSIONS = 8;
 const MAX_ACTIVE = 32;
 /** A window of 192^3 at feature size 48 takes minutes on few CPU cores. */
 const STALL_SECONDS = 1200;

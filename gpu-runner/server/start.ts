@@ -49,7 +49,7 @@ export interface Runner {
 export async function startRunner(settings: Settings, log: Logger): Promise<Runner> {
   const now = Date.now;
   const { providers, threads, memoryBytes, windows, token } = settings;
-  const onWindow = ({ milliseconds }: { readonly milliseconds: number }) => metrics.countWindow(milliseconds);
+  const onWindow = (milliseconds: number) => metrics.countWindow(milliseconds);
   const host = new SessionHost({ providers, threads, memoryBytes, log, onWindow });
   const network = hostNetwork(host);
   const volumes = new VolumePool(VOLUMES_AT_A_TIME);
