@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Base, readBase } from '../../../gpu-runner/adapter/base.ts';
+import { placeAdapter } from '../../../gpu-runner/adapter/placed.ts';
 import { readAdapter } from '../../../gpu-runner/adapter/read-adapter.ts';
 import { activate } from '../../../gpu-runner/inference/labels.ts';
 import { Segmenter, type SegmentRequest } from '../../../gpu-runner/inference/segment.ts';
@@ -69,7 +70,8 @@ describeShared('whole volumes against MONAI', () => {
         bytes: parity.file(file),
       }));
       const file = run.adapter === null ? null : fileOf(parity.file(run.adapter));
-      const adapter = file === null ? null : await readAdapter(file.bytes, file.digest, base);
+      const compiled = file === null ? null : await readAdapter(file.bytes, file.digest, base);
+      const adapter = compiled === null ? null : await placeAdapter(host.weightsFolder, compiled);
       const call = { runId: 'parity', tenant: 'hospital' };
       const { body } = await segmenter.segment({ ...call, images, base, adapter, output, format: 'nifti' });
       return gunzipSync(body);

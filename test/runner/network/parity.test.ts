@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type Base, loadBase } from '../../../gpu-runner/adapter/base.ts';
+import { placeAdapter } from '../../../gpu-runner/adapter/placed.ts';
 import { readAdapter } from '../../../gpu-runner/adapter/read-adapter.ts';
 import { verifySelftest } from '../../../gpu-runner/adapter/verify-selftest.ts';
 import { SessionHost } from '../../../gpu-runner/inference/session-host.ts';
@@ -46,7 +47,8 @@ describeShared('the golden cases', () => {
   async function load(folder: string, file: string | null) {
     const base = await loadBase(sharedPath('fixtures', 'parity', folder, 'base.safetensors'));
     await host.registerBase(base);
-    const adapter = await adapterOf(folder, file, base);
+    const compiled = await adapterOf(folder, file, base);
+    const adapter = compiled === null ? null : await placeAdapter(host.weightsFolder, compiled);
     return { base, adapter, manifest: adapter?.manifest ?? base.manifest };
   }
 
