@@ -7,6 +7,7 @@ import { type PlacedAdapter, placeAdapter } from '../../../gpu-runner/adapter/pl
 import { readAdapter } from '../../../gpu-runner/adapter/read-adapter.ts';
 import { verifySelftest } from '../../../gpu-runner/adapter/verify-selftest.ts';
 import { SessionHost } from '../../../gpu-runner/inference/session-host.ts';
+import { TEST_PROVIDER } from '../../support/provider.ts';
 import { describeShared, sharedPath } from '../../support/shared.ts';
 
 /** Files whose self-tests PyTorch and MONAI wrote. */
@@ -17,7 +18,7 @@ const CASES = [
 
 describeShared('self-tests in the real network', () => {
   const host = new SessionHost({
-    providers: ['cpu'],
+    providers: [TEST_PROVIDER],
     threads: 2,
     log: { info: () => undefined, warn: () => undefined },
   });

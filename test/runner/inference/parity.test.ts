@@ -9,6 +9,7 @@ import { type NetworkRunner, SessionHost } from '../../../gpu-runner/inference/s
 import { VolumePool } from '../../../gpu-runner/inference/volume-pool.ts';
 import { decide, valuesOf } from '../../support/decided.ts';
 import { parityCases } from '../../support/parity-case.ts';
+import { TEST_PROVIDER } from '../../support/provider.ts';
 import { describeShared } from '../../support/shared.ts';
 import { fileOf } from '../../support/small-model.ts';
 
@@ -39,7 +40,7 @@ describeShared('whole volumes against MONAI', () => {
   let lastLogits: Float32Array = new Float32Array(0);
 
   beforeAll(() => {
-    host = new SessionHost({ providers: ['cpu'], threads: 2, log: { info() {}, warn() {} } });
+    host = new SessionHost({ providers: [TEST_PROVIDER], threads: 2, log: { info() {}, warn() {} } });
     volumes = new VolumePool(1);
     const network: NetworkRunner = {
       runWindow: async (request) => await host.runWindow(request),

@@ -12,6 +12,7 @@ import { readNifti } from '../../../gpu-runner/volume/nifti-read.ts';
 import { prepare } from '../../../gpu-runner/volume/prepare.ts';
 import { valuesOf } from '../../support/decided.ts';
 import { count, largestMiss } from '../../support/network.ts';
+import { TEST_PROVIDER } from '../../support/provider.ts';
 import { describeShared, sharedPath } from '../../support/shared.ts';
 
 /** The fixtures ask for 1e-3 of the largest logit; float32 on a CPU stays far below. */
@@ -41,7 +42,7 @@ async function adapterOf(folder: string, file: string | null, base: Base) {
 }
 
 describeShared('the golden cases', () => {
-  const host = new SessionHost({ providers: ['cpu'], threads: 2, log: { info: () => {}, warn: () => {} } });
+  const host = new SessionHost({ providers: [TEST_PROVIDER], threads: 2, log: { info: () => {}, warn: () => {} } });
   afterAll(async () => await host.close());
 
   async function load(folder: string, file: string | null) {
