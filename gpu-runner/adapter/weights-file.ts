@@ -18,6 +18,8 @@ interface Layout {
   readonly replaced: readonly { readonly parameter: string; readonly shape: readonly number[] }[];
 }
 
+/** As much is written at once: an adapter has hundreds of small arrays. */
+const PIECE_BYTES = 2 ** 22;
 /** The layout's length, a whole number of four bytes. */
 const LENGTH_BYTES = 4;
 
@@ -25,7 +27,7 @@ const LENGTH_BYTES = 4;
 export async function writeWeightsFile(path: string, adapter: FeedableAdapter): Promise<WeightsFile> {
   const hash = createHash('sha256');
   await using file = await open(path, 'wx', 0o600);
-  for (const piece of pieces(adapter)) {
+  for (const piece of joined(pieces(adapter))) {
     hash.update(piece);
     for (let at = 0; at < piece.length; ) at += (await file.write(piece, at)).bytesWritten;
   }
@@ -72,6 +74,21 @@ function* pieces({ kind, slots, replaced }: FeedableAdapter): Generator<Uint8Arr
   yield head;
   for (const { up, down, cOut, cIn } of slots.values()) yield* [up, down, cOut, cIn].map(bytesOf);
   for (const { data } of replaced.values()) yield bytesOf(data);
+}
+
+/** The same bytes in fewer pieces. */
+function* joined(all: Iterable<Uint8Array>): Generator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  for (const piece of all) {
+    held.push(piece);
+    bytes += piece.length;
+    if (bytes < PIECE_BYTES) continue;
+    yield Buffer.concat(held);
+    held = [];
+    bytes = 0;
+  }
+  yield Buffer.concat(held);
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
