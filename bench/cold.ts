@@ -2,6 +2,7 @@ import { serveBase } from '../test/e2e/support/small-system.ts';
 import { type System, startSystem } from '../test/e2e/support/system.ts';
 import { atMost, type Finding } from './support/finding.ts';
 import { type Fleet, makeFleet } from './support/fleet.ts';
+import { untilQuiet } from './support/gate.ts';
 import { percentile, round } from './support/statistics.ts';
 
 const ADAPTERS = 6;
@@ -21,6 +22,7 @@ export async function cold(): Promise<Finding[]> {
       const { status, problems } = await system.push(key, `adapter-${n}`, bytes);
       if (status !== 'ready') throw new Error(JSON.stringify(problems));
     }
+    await untilQuiet('cold');
     const known = await pairs({ system, key, fleet }, ROUNDS, 0);
     await system.restartRunner();
     // The first one fetches the base as well.

@@ -17,6 +17,7 @@ import { buildPlainNetwork } from '../gpu-runner/network/plain.ts';
 import { readWeights, writeWeights } from '../gpu-runner/network/weights.ts';
 import { selftestInput } from '../schemas/selftest.ts';
 import { TEST_PROVIDER } from '../test/support/provider.ts';
+import { untilQuiet } from './support/gate.ts';
 import { pdoraCase } from './support/pdora-case.ts';
 import { percentile, round } from './support/statistics.ts';
 import { inTurns } from './support/turns.ts';
@@ -48,6 +49,7 @@ export interface SwapCost {
 export async function swapCost(): Promise<SwapCost[]> {
   const base = await readBase(await readFile(new URL('base.safetensors', MODEL)));
   const file = await readFile(new URL('hippocampus.safetensors', MODEL));
+  await untilQuiet('swap-cost');
   const found = [await measure('the hippocampus model, feature size 12, with a decoder', { base, file })];
   for (const [featureSize, rank] of [
     [24, 8],

@@ -2,12 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type SpawnedRunner, spawnRunner } from '../test/support/spawned-runner.ts';
 import { atLeast, atMost, type Finding } from './support/finding.ts';
 import { type Fleet, makeFleet, shuffled } from './support/fleet.ts';
+import { untilQuiet } from './support/gate.ts';
 import { percentile, round } from './support/statistics.ts';
 
 const ADAPTERS = 200;
 /** Calls in a row of the same kind, before the other kind has as many. */
 const BLOCK = 20;
 const ROUNDS = 1;
+const WARM = 60;
 const AT_ONCE = 3;
 const SETTLED_MS = 3_000;
 
@@ -16,9 +18,10 @@ export async function swap(): Promise<Finding[]> {
   const fleet = await makeFleet(ADAPTERS);
   const runner = await spawnRunner([fleet.base, ...fleet.adapters], { PDORA_ADAPTER_CACHE_MB: '2048' });
   try {
-    await calls(runner, fleet, new Array<number>(ADAPTERS).fill(0));
+    await calls(runner, fleet, new Array<number>(WARM).fill(0));
     const before = await settled(runner);
     await calls(runner, fleet, shuffled(ADAPTERS, 1));
+    await untilQuiet('swap');
     const bytes = fleet.adapters.reduce((sum, file) => sum + file.bytes.byteLength, 0);
     const times = { one: [] as number[], many: [] as number[] };
     for (let round = 0; round < ROUNDS; round++) {

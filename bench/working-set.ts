@@ -1,6 +1,7 @@
 import { type SpawnedRunner, spawnRunner } from '../test/support/spawned-runner.ts';
 import { atMost, type Finding } from './support/finding.ts';
 import { type Fleet, makeFleet, shuffled } from './support/fleet.ts';
+import { untilQuiet } from './support/gate.ts';
 import { percentile, round } from './support/statistics.ts';
 
 const ADAPTERS = 80;
@@ -22,6 +23,7 @@ export async function workingSet(): Promise<Finding[]> {
     const small = await spawnRunner(files, { PDORA_ADAPTER_CACHE_MB: String(megabytes) });
     try {
       await calls(small, fleet, shuffled(ADAPTERS, 1));
+      await untilQuiet('working-set');
       return [await measure(fleet, ample, small, megabytes)];
     } finally {
       await small.close();
