@@ -18,10 +18,10 @@ export async function swap(): Promise<Finding[]> {
   const fleet = await makeFleet(ADAPTERS);
   const runner = await spawnRunner([fleet.base, ...fleet.adapters], { PDORA_ADAPTER_CACHE_MB: '2048' });
   try {
+    await untilQuiet('swap');
     await calls(runner, fleet, new Array<number>(WARM).fill(0));
     const before = await settled(runner);
     await calls(runner, fleet, shuffled(ADAPTERS, 1));
-    await untilQuiet('swap');
     const bytes = fleet.adapters.reduce((sum, file) => sum + file.bytes.byteLength, 0);
     const times = { one: [] as number[], many: [] as number[] };
     for (let round = 0; round < ROUNDS; round++) {

@@ -18,12 +18,12 @@ export async function workingSet(): Promise<Finding[]> {
   const files = [fleet.base, ...fleet.adapters];
   const ample = await spawnRunner(files, { PDORA_ADAPTER_CACHE_MB: '2048' });
   try {
+    await untilQuiet('working-set');
     await calls(ample, fleet, shuffled(ADAPTERS, 1));
     const megabytes = Math.ceil((await compiledBytes(ample)) / BEYOND / 2 ** 20);
     const small = await spawnRunner(files, { PDORA_ADAPTER_CACHE_MB: String(megabytes) });
     try {
       await calls(small, fleet, shuffled(ADAPTERS, 1));
-      await untilQuiet('working-set');
       return [await measure(fleet, ample, small, megabytes)];
     } finally {
       await small.close();
