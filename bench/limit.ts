@@ -1,4 +1,5 @@
 import { openSession } from '../gpu-runner/inference/onnx-session.ts';
+import { TEST_PROVIDER } from '../test/support/provider.ts';
 import { windowOperations } from './support/operations.ts';
 import { sgemmRates } from './support/sgemm.ts';
 import { percentile, round } from './support/statistics.ts';
@@ -46,7 +47,7 @@ export async function limit(): Promise<Limit[]> {
 
 async function windowTime(featureSize: number): Promise<{ milliseconds: number; operations: number }> {
   return await withWindow(featureSize, async ({ spec, feeds, image }) => {
-    const session = await openSession(spec, 'cpu', THREADS);
+    const session = await openSession(spec, TEST_PROVIDER, THREADS);
     const predict = session.bind(feeds);
     const times: number[] = [];
     for (let run = -RUNS.warm; run < RUNS.counted; run++) {

@@ -1,20 +1,33 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { TEST_PROVIDER } from '../test/support/provider.ts';
+import { cold } from './cold.ts';
 import { edgeCost } from './edge-cost.ts';
 import { fairness } from './fairness.ts';
 import { limit } from './limit.ts';
+import { longRun } from './long-run.ts';
 import { monai } from './monai.ts';
 import { profile } from './profile.ts';
 import { registrySize } from './registry-size.ts';
 import { circumstances } from './support/machine.ts';
 import { updateReadme } from './support/readme.ts';
+import { swap } from './swap.ts';
+import { swapCost } from './swap-cost.ts';
+import { workingSet } from './working-set.ts';
 
 /** `npm run bench` measures everything, `npm run bench -- edge-cost` that alone; bench/README.md says what it means. */
 
+/** What was measured on another device lies beside what the tables are made of. */
+const SUFFIX = TEST_PROVIDER === 'cpu' ? '' : `-${TEST_PROVIDER}`;
 const RESULTS = new URL('results/', import.meta.url);
 const BENCHMARKS = new Map<string, () => Promise<readonly { within: boolean }[]>>([
   ['edge-cost', edgeCost],
   ['fairness', fairness],
   ['registry-size', registrySize],
+  ['swap', swap],
+  ['cold', cold],
+  ['working-set', workingSet],
+  ['swap-cost', swapCost],
+  ['long-run', longRun],
   ['limit', limit],
   ['monai', monai],
   ['profile', profile],
@@ -30,7 +43,7 @@ await mkdir(RESULTS, { recursive: true });
 for (const name of wanted) {
   const where = circumstances();
   const results = (await BENCHMARKS.get(name)?.()) ?? [];
-  await writeFile(new URL(`${name}.json`, RESULTS), `${JSON.stringify({ ...where, results }, null, 2)}\n`);
+  await writeFile(new URL(`${name}${SUFFIX}.json`, RESULTS), `${JSON.stringify({ ...where, results }, null, 2)}\n`);
   process.stdout.write(
     `${name}: ${results.filter(({ within }) => within).length} of ${results.length} within bounds\n`,
   );

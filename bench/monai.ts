@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Engine, openEngine } from '../gpu-runner/local.ts';
+import { TEST_PROVIDER } from '../test/support/provider.ts';
 import { sharedPath } from '../test/support/shared.ts';
 import { startMonai } from './support/monai.ts';
 import { runPython } from './support/python.ts';
@@ -13,6 +14,8 @@ import { THREADS } from './support/window.ts';
 /** A whole head at 1 mm, 124 x 160 x 140 and oblique: eight windows of 96^3. */
 const VOLUME = 'FLAIR.nii.gz';
 const TURNS = { turns: 2, warm: 0 };
+/** How MONAI runs the model; autocast says something on a GPU alone. */
+const MODES = TEST_PROVIDER === 'cuda' ? (['eager', 'autocast'] as const) : (['eager'] as const);
 /** How many times as fast as MONAI, by feature size. */
 const BOUNDS = [
   [24, 3],
@@ -24,6 +27,7 @@ const agreementSchema = z.object({ all: z.number(), foreground: z.number() });
 
 export interface AgainstMonai {
   readonly featureSize: number;
+  readonly mode: 'eager' | 'autocast';
   readonly volume: string;
   /** From file to file, the models loaded before. */
   readonly seconds: { readonly monai: number; readonly ours: number };
@@ -37,19 +41,21 @@ export interface AgainstMonai {
 /** A NIfTI file to a label map by this program and by MONAI on PyTorch: same weights, windows, overlap, threads. */
 export async function monai(): Promise<AgainstMonai[]> {
   const found: AgainstMonai[] = [];
-  for (const [featureSize, wanted] of BOUNDS) found.push(await compared(featureSize, wanted));
+  for (const [featureSize, wanted] of BOUNDS) {
+    for (const mode of MODES) found.push(await compared(featureSize, wanted, mode));
+  }
   return found;
 }
 
-async function compared(featureSize: number, wanted: number): Promise<AgainstMonai> {
+async function compared(featureSize: number, wanted: number, mode: (typeof MODES)[number]): Promise<AgainstMonai> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   const base = join(folder, 'base.safetensors');
   const outputs = { ours: join(folder, 'ours.nii.gz'), monai: join(folder, 'monai.nii.gz') };
   const image = sharedPath('data', 'volumes', VOLUME);
   try {
     await runPython('make_base.py', [featureSize, base]);
-    const theirs = await startMonai(base, THREADS);
-    const engine = await openEngine({ basePath: base, threads: THREADS });
+    const theirs = await startMonai(base, THREADS, { device: TEST_PROVIDER, autocast: mode === 'autocast' });
+    const engine = await openEngine({ basePath: base, threads: THREADS, providers: [TEST_PROVIDER] });
     const calls = {
       a: async () => await theirs.segment(image, outputs.monai),
       b: async () => await segmentFile(engine, image, outputs.ours),
@@ -61,7 +67,7 @@ async function compared(featureSize: number, wanted: number): Promise<AgainstMon
     const seconds = { monai: round(percentile(times.a, 0.5) / 1e3), ours: round(percentile(times.b, 0.5) / 1e3) };
     const ratio = round(seconds.monai / seconds.ours);
     const within = ratio >= wanted && equal.all >= AGREEMENT.all && equal.foreground >= AGREEMENT.foreground;
-    return { featureSize, volume: VOLUME, seconds, ratio, wanted, agreement: equal, within };
+    return { featureSize, mode, volume: VOLUME, seconds, ratio, wanted, agreement: equal, within };
   } finally {
     await rm(folder, { recursive: true });
   }

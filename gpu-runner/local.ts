@@ -4,6 +4,7 @@ import { type FormatProblem, ServiceError } from '../schemas/errors.ts';
 import { type Base, loadBase } from './adapter/base.ts';
 import { invalidFile } from './adapter/checked-file.ts';
 import type { CompiledAdapter } from './adapter/compiled.ts';
+import { type PlacedAdapter, placeAdapter, withdrawAdapter } from './adapter/placed.ts';
 import { readAdapter } from './adapter/read-adapter.ts';
 import { sha256Hex } from './adapter/sha256.ts';
 import { type SelftestWindow, verifySelftest } from './adapter/verify-selftest.ts';
@@ -44,6 +45,8 @@ export interface EngineResult {
   readonly timings: Timings;
 }
 
+type WindowOf = Omit<SelftestWindow, 'base' | 'adapter'> & { readonly adapter: CompiledAdapter };
+
 /** The runner without a server: the same network, rules and volumes for files of this machine. */
 export interface Engine {
   readonly base: Base;
@@ -54,7 +57,7 @@ export interface Engine {
   /** An adapter that has passed every rule. Throws `invalid_adapter` with every problem. */
   admit(adapter: Uint8Array): Promise<CompiledAdapter>;
   /** One window through the network, `[in_channels, ...window]` to logits, whether or not a self-test passes. */
-  runWindow(request: Omit<SelftestWindow, 'base'>): Promise<Float32Array>;
+  runWindow(request: WindowOf): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
@@ -70,16 +73,34 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const segmenter = new Segmenter({ network: host, volumes, memoryBytes, windows: null, now: Date.now });
   const close = async () => void (await Promise.all([host.close(), volumes.close()]));
 
-  async function selftest(adapter: CompiledAdapter | null): Promise<FormatProblem[]> {
+  async function selftest(adapter: PlacedAdapter | null): Promise<FormatProblem[]> {
     const manifest = adapter?.manifest ?? base.manifest;
     return await verifySelftest({ manifest, adapter }, base, (request) => host.runWindow(request));
   }
 
+  async function withPlaced<T>(compiled: CompiledAdapter, work: (adapter: PlacedAdapter) => Promise<T>): Promise<T> {
+    const adapter = await placeAdapter(host.weightsFolder, compiled);
+    try {
+      return await work(adapter);
+    } finally {
+      await withdrawAdapter(adapter);
+    }
+  }
+
+  async function withAdmitted<T>(
+    bytes: Uint8Array,
+    work: (adapter: PlacedAdapter, compiled: CompiledAdapter) => Promise<T>,
+  ): Promise<T> {
+    const compiled = await readAdapter(bytes, `sha256:${await sha256Hex([bytes])}`, base);
+    return await withPlaced(compiled, async (adapter) => {
+      const problems = await selftest(adapter);
+      if (problems.length > 0) throw invalidFile('invalid_adapter', problems);
+      return await work(adapter, compiled);
+    });
+  }
+
   async function admit(bytes: Uint8Array): Promise<CompiledAdapter> {
-    const adapter = await readAdapter(bytes, `sha256:${await sha256Hex([bytes])}`, base);
-    const problems = await selftest(adapter);
-    if (problems.length > 0) throw invalidFile('invalid_adapter', problems);
-    return adapter;
+    return await withAdmitted(bytes, async (_, compiled) => compiled);
   }
 
   try {
@@ -95,13 +116,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   return {
     base,
     async segment({ images, adapter: bytes, output = 'labels', format = 'nifti', signal, onProgress }) {
-      const adapter = bytes === undefined ? null : await admit(bytes);
       // The arrays are moved to another thread; the caller keeps its own.
       const copies = images.map(({ channel, bytes: file }) => ({ channel, bytes: new Uint8Array(file) }));
       const run = { runId: randomUUID(), tenant: 'local' };
-      const request = { ...run, images: copies, base, adapter, output, format, signal, onProgress };
-      const { body, timings } = await segmenter.segment(request);
-      return { body, adapterDigest: adapter?.digest ?? null, baseDigest: base.digest, timings };
+      const segment = async (adapter: PlacedAdapter | null): Promise<EngineResult> => {
+        const request = { ...run, images: copies, base, adapter, output, format, signal, onProgress };
+        const { body, timings } = await segmenter.segment(request);
+        return { body, adapterDigest: adapter?.digest ?? null, baseDigest: base.digest, timings };
+      };
+      return await (bytes === undefined ? segment(null) : withAdmitted(bytes, segment));
     },
     async check(bytes) {
       try {
@@ -113,7 +136,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       }
     },
     admit,
-    runWindow: async (request) => await host.runWindow({ ...request, base: base.digest }),
+    runWindow: async ({ adapter: compiled, ...window }) =>
+      await withPlaced(compiled, async (adapter) => await host.runWindow({ ...window, adapter, base: base.digest })),
     close,
   };
 }

@@ -56,7 +56,7 @@ export interface Settings {
   readonly cacheDirectory: string;
   /** Files of bases and adapters kept on disk. */
   readonly diskCacheBytes: number;
-  /** Compiled adapters kept in memory. */
+  /** Compiled adapters kept ready. */
   readonly adapterCacheBytes: number;
   /** Tried in order. */
   readonly providers: readonly ('cuda' | 'cpu')[];

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Provider } from '../../gpu-runner/inference/session-types.ts';
 import { pythonCommand } from './python.ts';
 
 export interface Monai {
@@ -8,8 +9,15 @@ export interface Monai {
 }
 
 /** A process that holds the base's model in PyTorch and segments files with MONAI, one at a time. */
-export async function startMonai(base: string, threads: number): Promise<Monai> {
-  const { file, words, env } = pythonCommand('monai_segment.py', [base, '--threads', threads]);
+export async function startMonai(
+  base: string,
+  threads: number,
+  { device, autocast }: { readonly device: Provider; readonly autocast: boolean },
+): Promise<Monai> {
+  const { file, words, env } = pythonCommand('monai_segment.py', [
+    ...[base, '--threads', threads, '--device', device],
+    ...(autocast ? ['--autocast'] : []),
+  ]);
   const child = spawn(file, words, { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answered = async () => {

@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { EdgeCost } from '../edge-cost.ts';
-import type { Fairness } from '../fairness.ts';
 import type { Limit } from '../limit.ts';
 import type { AgainstMonai } from '../monai.ts';
 import type { NodeCost } from '../profile.ts';
 import type { RegistryCost } from '../registry-size.ts';
+import type { SwapCost } from '../swap-cost.ts';
+import type { Finding } from './finding.ts';
 import type { Circumstances } from './machine.ts';
 
 const README = new URL('../README.md', import.meta.url);
@@ -13,7 +14,10 @@ const README = new URL('../README.md', import.meta.url);
 export async function updateReadme(): Promise<void> {
   let text = await readFile(README, 'utf8');
   text = withTable(text, 'edge-cost', edgeCostTable(await recorded('edge-cost')));
-  text = withTable(text, 'fairness', fairnessTable(await recorded('fairness')));
+  for (const name of ['fairness', 'swap', 'cold', 'working-set', 'long-run']) {
+    text = withTable(text, name, findingTable(await recorded(name)));
+  }
+  text = withTable(text, 'swap-cost', swapCostTable(await recorded('swap-cost')));
   text = withTable(text, 'registry-size', registrySizeTable(await recorded('registry-size')));
   text = withTable(text, 'limit', limitTable(await recorded('limit')));
   text = withTable(text, 'monai', monaiTable(await recorded('monai')));
@@ -53,10 +57,26 @@ function edgeCostTable(found: Recorded<EdgeCost> | null): string {
   return [table([...head, 'a MB', 'allowed, ms'], rows), told(found)].join('\n\n');
 }
 
-function fairnessTable(found: Recorded<Fairness> | null): string {
+function findingTable(found: Recorded<Finding> | null): string {
   if (found === null) return 'Not measured yet.';
   const rows = found.results.map((one) => [one.rule, one.found, one.allowed, one.detail]);
   return [table(['what', 'found', 'allowed', 'from'], rows), told(found)].join('\n\n');
+}
+
+function swapCostTable(found: Recorded<SwapCost> | null): string {
+  if (found === null) return 'Not measured yet.';
+  const rows = found.results.map((one) => [
+    one.adapter,
+    `${one.megabytes} · ${one.compiledMegabytes}`,
+    one.read,
+    one.compile,
+    one.write,
+    one.handOver,
+    one.fuse,
+    one.window,
+  ]);
+  const head = ['adapter', 'MB, file · compiled', 'read', 'compile', 'write', 'hand over', 'fuse', 'window'];
+  return [table(head, rows), told(found)].join('\n\n');
 }
 
 function registrySizeTable(found: Recorded<RegistryCost> | null): string {

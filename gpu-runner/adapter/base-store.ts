@@ -4,8 +4,10 @@ import { type Base, readBase } from './base.ts';
 import type { BlobStore } from './blobs.ts';
 import { type Lease, LeaseCache, type Loaded } from './cache.ts';
 import { invalidFile } from './checked-file.ts';
+import type { CompiledAdapter } from './compiled.ts';
 import { bareHex } from './digest.ts';
 import { Gate } from './gate.ts';
+import type { PlacedAdapter } from './placed.ts';
 import { type SelftestWindow, verifySelftest } from './verify-selftest.ts';
 
 /** The network as the stores need it: it must know a base before it runs its windows. */
@@ -13,6 +15,10 @@ export interface Network {
   register(base: Base): Promise<void>;
   /** No window of this base runs any more. */
   forget(base: Base): void;
+  /** Puts an adapter's weights where runs read them. */
+  place(adapter: CompiledAdapter): Promise<PlacedAdapter>;
+  /** No run of this adapter begins any more. */
+  withdraw(adapter: PlacedAdapter): void;
   runWindow(request: SelftestWindow): Promise<Float32Array>;
 }
 

@@ -1,10 +1,10 @@
 import { ServiceError } from '../../schemas/errors.ts';
-import type { CompiledAdapter } from './compiled.ts';
+import type { PlacedAdapter } from './placed.ts';
 
-/** Where a value was found: in memory, in a file of this machine, or only at the edge. */
+/** Where a value was found: ready to be used, in a file of this machine as it came, or only at the edge. */
 export type Tier = 'hot' | 'warm' | 'cold';
 
-/** A value that stays in memory until `release`, which may be called twice. */
+/** A value that stays ready until `release`, which may be called twice. */
 export interface Lease<V> {
   readonly value: V;
   readonly tier: Tier;
@@ -60,7 +60,7 @@ export class LeaseCache<V> {
   }
 
   /**
-   * A lease of the value, which `load` makes where it is not in memory. Throws what `load` throws, `runner_busy` where
+   * A lease of the value, which `load` makes where it is not kept. Throws what `load` throws, `runner_busy` where
    * everything is in use and there is no room, and `cancelled` by `signal`.
    */
   async acquire(key: string, load: () => Promise<Loaded<V>>, signal?: AbortSignal): Promise<Lease<V>> {
@@ -80,9 +80,15 @@ export class LeaseCache<V> {
     return await this.#wait(waiters, signal);
   }
 
-  /** Values in memory, least recently used first. */
+  /** Values that are kept, least recently used first. */
   *values(): Generator<V> {
     for (const { value } of this.#entries.values()) yield value;
+  }
+
+  /** Gives up a value that turned out to be of no use; who has a lease of it keeps that. */
+  forget(key: string, value: V): void {
+    const entry = this.#entries.get(key);
+    if (entry?.value === value) this.#evict(key, entry);
   }
 
   stats(): { entries: number; size: number; leasedSize: number; capacity: number; loading: number } {
@@ -126,9 +132,7 @@ export class LeaseCache<V> {
     for (const [other, idle] of this.#entries) {
       if (this.#used + size <= this.#options.capacity) break;
       if (idle.leases > 0) continue;
-      this.#entries.delete(other);
-      this.#used -= idle.size;
-      this.#options.onEvict?.(idle.value);
+      this.#evict(other, idle);
     }
     const entry = { value, size, leases: 0 };
     this.#entries.set(key, entry);
@@ -149,7 +153,14 @@ export class LeaseCache<V> {
     return { value: entry.value, tier, release };
   }
 
+  #evict(key: string, { value, size }: Entry<V>): void {
+    this.#entries.delete(key);
+    this.#used -= size;
+    this.#options.onEvict?.(value);
+  }
+
   #touch(key: string, entry: Entry<V>): void {
+    if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
   }
@@ -165,11 +176,11 @@ export class LeaseCache<V> {
 }
 
 /** Compiled adapters by digest, sized in bytes. */
-export type AdapterCache = LeaseCache<CompiledAdapter>;
+export type AdapterCache = LeaseCache<PlacedAdapter>;
 
 function busy(): ServiceError {
   const extra = { retryAfterSeconds: RETRY_AFTER_SECONDS };
-  return new ServiceError('runner_busy', 'All that is in memory is in use and there is no room for more.', extra);
+  return new ServiceError('runner_busy', 'All that is kept is in use and there is no room for more.', extra);
 }
 
 function cancelled(): ServiceError {

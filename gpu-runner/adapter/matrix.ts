@@ -15,42 +15,70 @@ export function matrix(rows: number, cols: number, values: ArrayLike<number>): M
 export function product(a: Matrix, b: Matrix): Matrix {
   const data = new Float64Array(a.rows * b.cols);
   for (let i = 0; i < a.rows; i++) {
-    const row = data.subarray(i * b.cols, (i + 1) * b.cols);
-    for (let k = 0; k < a.cols; k++) {
-      const factor = a.data[i * a.cols + k] ?? 0;
-      if (factor === 0) continue;
-      const other = k * b.cols;
-      for (let j = 0; j < row.length; j++) row[j] = (row[j] ?? 0) + factor * (b.data[other + j] ?? 0);
-    }
+    addRows(data.subarray(i * b.cols, (i + 1) * b.cols), a.data.subarray(i * a.cols, (i + 1) * a.cols), b.data);
   }
   return { rows: a.rows, cols: b.cols, data };
 }
 
 /** `aᵀ b`. */
 export function crossProduct(a: Matrix, b: Matrix): Matrix {
-  const data = new Float64Array(a.cols * b.cols);
-  for (let k = 0; k < a.rows; k++) {
-    for (let i = 0; i < a.cols; i++) {
-      const factor = a.data[k * a.cols + i] ?? 0;
-      for (let j = 0; j < b.cols; j++) {
-        data[i * b.cols + j] = (data[i * b.cols + j] ?? 0) + factor * (b.data[k * b.cols + j] ?? 0);
-      }
-    }
-  }
-  return { rows: a.cols, cols: b.cols, data };
+  return product(transposed(a), b);
 }
 
 /** `a bᵀ`. */
 export function outerProduct(a: Matrix, b: Matrix): Matrix {
   const data = new Float64Array(a.rows * b.rows);
   for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < b.rows; j++) {
-      let total = 0;
-      for (let k = 0; k < a.cols; k++) total += (a.data[i * a.cols + k] ?? 0) * (b.data[j * b.cols + k] ?? 0);
-      data[i * b.rows + j] = total;
-    }
+    const row = a.data.subarray(i * a.cols, (i + 1) * a.cols);
+    for (let j = 0; j < b.rows; j += AT_ONCE) addDots(data, i * b.rows + j, row, b, j);
   }
   return { rows: a.rows, cols: b.rows, data };
+}
+
+/** Rows that are taken together: a fourth of the passes over what they are added to. */
+const AT_ONCE = 4;
+
+/** Adds `factors[k]` times the `k`th row of `rows` to `into`, for every `k`. */
+function addRows(into: Float64Array, factors: Float64Array, rows: Float64Array): void {
+  const length = into.length;
+  for (let k = 0; k < factors.length; k += AT_ONCE) {
+    // Those beyond the last are zero times the first row.
+    const [f0, f1, f2, f3] = [factors[k] ?? 0, factors[k + 1] ?? 0, factors[k + 2] ?? 0, factors[k + 3] ?? 0];
+    const r0 = k * length;
+    const r1 = k + 1 < factors.length ? r0 + length : 0;
+    const r2 = k + 2 < factors.length ? r0 + 2 * length : 0;
+    const r3 = k + 3 < factors.length ? r0 + 3 * length : 0;
+    for (let j = 0; j < length; j++) {
+      const first = f0 * (rows[r0 + j] ?? 0) + f1 * (rows[r1 + j] ?? 0);
+      const second = f2 * (rows[r2 + j] ?? 0) + f3 * (rows[r3 + j] ?? 0);
+      into[j] = (into[j] ?? 0) + (first + second);
+    }
+  }
+}
+
+/** The products of `row` with four rows of `b` from the `j`th on, as far as there are so many. */
+function addDots(into: Float64Array, at: number, row: Float64Array, b: Matrix, j: number): void {
+  const length = row.length;
+  const start = (n: number) => Math.min(j + n, b.rows - 1) * length;
+  const [r0, r1, r2, r3] = [start(0), start(1), start(2), start(3)];
+  let [t0, t1, t2, t3] = [0, 0, 0, 0];
+  for (let k = 0; k < length; k++) {
+    const value = row[k] ?? 0;
+    t0 += value * (b.data[r0 + k] ?? 0);
+    t1 += value * (b.data[r1 + k] ?? 0);
+    t2 += value * (b.data[r2 + k] ?? 0);
+    t3 += value * (b.data[r3 + k] ?? 0);
+  }
+  const found = [t0, t1, t2, t3];
+  for (let n = 0; n < AT_ONCE && j + n < b.rows; n++) into[at + n] = found[n] ?? 0;
+}
+
+function transposed({ rows, cols, data }: Matrix): Matrix {
+  const turned = new Float64Array(data.length);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < cols; j++) turned[j * rows + i] = data[i * cols + j] ?? 0;
+  }
+  return { rows: cols, cols: rows, data: turned };
 }
 
 /** `a + factor * b`. */

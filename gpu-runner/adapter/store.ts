@@ -4,11 +4,11 @@ import { ADAPTER_MAX_BYTES } from '../../schemas/limits.ts';
 import type { Base } from './base.ts';
 import type { BaseRequest, BaseStore, Network } from './base-store.ts';
 import type { BlobStore } from './blobs.ts';
-import { type AdapterCache, LeaseCache, type Loaded, type Tier } from './cache.ts';
+import { type AdapterCache, type Lease, LeaseCache, type Loaded, type Tier } from './cache.ts';
 import { invalidFile } from './checked-file.ts';
-import type { CompiledAdapter } from './compiled.ts';
 import { bareHex } from './digest.ts';
 import { Gate } from './gate.ts';
+import { isPlaced, type PlacedAdapter } from './placed.ts';
 import { readAdapter } from './read-adapter.ts';
 import { verifySelftest } from './verify-selftest.ts';
 
@@ -19,9 +19,9 @@ export interface AdapterRequest {
   readonly base: BaseRequest;
 }
 
-/** What a run needs: both stay in memory until `release`. `adapter` is null for the base alone. */
+/** What a run needs: both stay ready until `release`. `adapter` is null for the base alone. */
 export interface ModelLease {
-  readonly adapter: CompiledAdapter | null;
+  readonly adapter: PlacedAdapter | null;
   readonly base: Base;
   readonly tier: Tier;
   release(): void;
@@ -30,7 +30,8 @@ export interface ModelLease {
 export interface AdapterStoreOptions {
   readonly bases: BaseStore;
   readonly blobs: BlobStore;
-  readonly network: Pick<Network, 'runWindow'>;
+  readonly network: Pick<Network, 'runWindow' | 'place' | 'withdraw'>;
+  /** Of compiled weights, in files. */
   readonly capacityBytes: number;
   readonly now: () => number;
 }
@@ -41,7 +42,7 @@ const LOADS_AT_A_TIME = 2;
 const VERIFIED_MAX = 10_000;
 
 /**
- * Adapters by digest: file, rules, self-test, memory. An adapter is handed out only if it keeps every rule of the
+ * Adapters by digest: file, rules, self-test, weights ready for runs. An adapter is handed out only if it keeps every rule of the
  * format; its self-test runs when this process first sees it.
  */
 export class AdapterStore {
@@ -52,7 +53,8 @@ export class AdapterStore {
 
   constructor(options: AdapterStoreOptions) {
     this.#options = options;
-    this.cache = new LeaseCache({ capacity: options.capacityBytes, now: options.now });
+    const { capacityBytes: capacity, now, network } = options;
+    this.cache = new LeaseCache({ capacity, now, onEvict: (adapter) => network.withdraw(adapter) });
   }
 
   /**
@@ -64,7 +66,7 @@ export class AdapterStore {
     try {
       // An adapter means something only on its base, so the two are one key.
       const key = `${request.digest} on ${base.value.digest}`;
-      const adapter = await this.cache.acquire(key, () => this.#load(key, request), signal);
+      const adapter = await this.#acquire(key, request, signal);
       const release = () => {
         adapter.release();
         base.release();
@@ -82,7 +84,16 @@ export class AdapterStore {
     return { adapter: null, base: base.value, tier: base.tier, release: () => base.release() };
   }
 
-  async #load(key: string, request: AdapterRequest): Promise<Loaded<CompiledAdapter>> {
+  async #acquire(key: string, request: AdapterRequest, signal?: AbortSignal): Promise<Lease<PlacedAdapter>> {
+    const load = () => this.#load(key, request);
+    const kept = await this.cache.acquire(key, load, signal);
+    if (kept.tier !== 'hot' || (await isPlaced(kept.value))) return kept;
+    kept.release();
+    this.cache.forget(key, kept.value);
+    return await this.cache.acquire(key, load, signal);
+  }
+
+  async #load(key: string, request: AdapterRequest): Promise<Loaded<PlacedAdapter>> {
     // Its own lease: the caller who started the load may leave before it ends.
     const base = await this.#options.bases.acquire(request.base);
     try {
@@ -92,19 +103,27 @@ export class AdapterStore {
     }
   }
 
-  async #read(key: string, { digest, grant }: AdapterRequest, base: Base): Promise<Loaded<CompiledAdapter>> {
+  async #read(key: string, { digest, grant }: AdapterRequest, base: Base): Promise<Loaded<PlacedAdapter>> {
     const { blobs, network, capacityBytes } = this.#options;
     const { bytes, tier } = await blobs.read({ sha256: bareHex(digest), grant, maxBytes: ADAPTER_MAX_BYTES });
-    const adapter = await readAdapter(bytes, digest, base);
-    if (adapter.bytes > capacityBytes) {
-      throw new ServiceError('runner_unavailable', "The adapter is larger than this runner's memory for adapters.");
+    const compiled = await readAdapter(bytes, digest, base);
+    if (compiled.bytes > capacityBytes) {
+      throw new ServiceError('runner_unavailable', "The adapter is larger than this runner's room for adapters.");
     }
-    if (!this.#verified.has(key)) {
-      const subject = { manifest: adapter.manifest, adapter };
-      const problems = await verifySelftest(subject, base, (window) => network.runWindow(window));
-      if (problems.length > 0) throw invalidFile('invalid_adapter', problems);
-      this.#verified.set(key, true);
+    const adapter = await network.place(compiled);
+    try {
+      if (!this.#verified.has(key)) await this.#verify(adapter, base);
+    } catch (error) {
+      network.withdraw(adapter);
+      throw error;
     }
+    this.#verified.set(key, true);
     return { value: adapter, size: adapter.bytes, tier };
+  }
+
+  async #verify(adapter: PlacedAdapter, base: Base): Promise<void> {
+    const subject = { manifest: adapter.manifest, adapter };
+    const problems = await verifySelftest(subject, base, (window) => this.#options.network.runWindow(window));
+    if (problems.length > 0) throw invalidFile('invalid_adapter', problems);
   }
 }

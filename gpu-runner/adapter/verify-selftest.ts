@@ -2,21 +2,21 @@ import type { FormatProblem } from '../../schemas/errors.ts';
 import type { AdapterManifest, BaseManifest } from '../../schemas/manifest.ts';
 import { selftestInput, selftestTolerance } from '../../schemas/selftest.ts';
 import type { Base } from './base.ts';
-import type { CompiledAdapter } from './compiled.ts';
+import type { PlacedAdapter } from './placed.ts';
 
 /** One window through the network: `input` is `[C, …window]`, the answer its logits `[K, …window]`. */
 export interface SelftestWindow {
   /** Base digest. */
   readonly base: string;
   readonly window: readonly [number, number, number];
-  readonly adapter: CompiledAdapter | null;
+  readonly adapter: PlacedAdapter | null;
   readonly input: Float32Array;
 }
 
 /** What carries the self-test: a manifest with the adapter it belongs to, or the base's own with none. */
 export interface SelftestSubject {
   readonly manifest: AdapterManifest | BaseManifest;
-  readonly adapter: CompiledAdapter | null;
+  readonly adapter: PlacedAdapter | null;
 }
 
 /**

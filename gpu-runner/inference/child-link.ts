@@ -1,15 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { LRUCache } from 'lru-cache';
-import type { CompiledAdapter } from '../adapter/compiled.ts';
+import type { PlacedAdapter } from '../adapter/placed.ts';
 import type { ChildSettings, FromChild, RegisteredBase, SentRun, ToChild } from './session-messages.ts';
-
-/** What the child may keep of the adapters it was sent, least recently used out first. */
-const CHILD_ADAPTERS_MAX_BYTES = 2 ** 30;
 
 /** One child process and what it has been told. */
 export class ChildLink {
   readonly #process: ChildProcess;
-  readonly #adapters: LRUCache<string, CompiledAdapter>;
   readonly exited: Promise<void>;
 
   constructor(
@@ -24,11 +19,6 @@ export class ChildLink {
       // Half-precision products (TF32) would miss the logits by 1e-3; onnxruntime-node has no option for it.
       env: { ...process.env, NVIDIA_TF32_OVERRIDE: '0' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    this.#adapters = new LRUCache({
-      maxSize: CHILD_ADAPTERS_MAX_BYTES,
-      sizeCalculation: ({ bytes }) => Math.min(Math.max(bytes, 1), CHILD_ADAPTERS_MAX_BYTES),
-      dispose: (_, digest) => this.#send({ type: 'forget', digest }),
     });
     this.#process.on('message', (message: FromChild) => onMessage(message));
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -56,14 +46,9 @@ export class ChildLink {
     this.#send({ type: 'forget-base', digest });
   }
 
-  /** Sends a run; its adapter goes before it where the child does not have it yet. */
-  run(id: number, run: Omit<SentRun, 'adapter'>, adapter: CompiledAdapter | null): void {
-    if (adapter !== null && this.#adapters.get(adapter.digest) === undefined) {
-      const { digest, kind, slots, replaced } = adapter;
-      this.#adapters.set(digest, adapter);
-      this.#send({ type: 'adapter', digest, adapter: { kind, slots, replaced } });
-    }
-    this.#send({ type: 'run', id, run: { ...run, adapter: adapter?.digest ?? null } });
+  /** Sends a run; the child reads its adapter from its file. */
+  run(id: number, run: Omit<SentRun, 'adapter'>, adapter: PlacedAdapter | null): void {
+    this.#send({ type: 'run', id, run: { ...run, adapter: adapter?.weights ?? null } });
   }
 
   cancel(id: number): void {

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import type { Architecture } from '../../schemas/architecture.ts';
 import type { SessionKind } from '../adapter/compiled.ts';
 import { buildNetwork, IMAGE_INPUT, LOGITS_OUTPUT } from '../network/build.ts';
@@ -64,9 +64,13 @@ export interface FoundProvider {
   readonly probe: () => Promise<void>;
 }
 
-/** The first provider that runs a network here, and why the ones before it did not. */
+/**
+ * The first provider that runs a network here, and why the ones before it did not. `known` are those that this build of
+ * onnxruntime has: it takes away any other without an error, and the next one would run in its name.
+ */
 export async function findProvider(
   providers: readonly Provider[],
+  known: readonly string[] = listSupportedBackends().map(({ name }) => name),
 ): Promise<{ found: FoundProvider | null; refused: string[] }> {
   const value: Value = { name: 'in', dims: [1] };
   const node = { op: 'Identity', inputs: ['in'], output: 'out', attributes: {} };
@@ -79,6 +83,10 @@ export async function findProvider(
   });
   const refused: string[] = [];
   for (const provider of providers) {
+    if (!known.includes(provider)) {
+      refused.push(`${provider}: this build of onnxruntime does not have it`);
+      continue;
+    }
     try {
       const session = await InferenceSession.create(model, sessionOptions(provider, 1, '.'));
       const probe = async () => void (await session.run({ in: floats(Float32Array.of(1), [1]) }));

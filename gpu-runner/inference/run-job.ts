@@ -16,6 +16,8 @@ export interface RunParts {
   readonly run: SentRun;
   readonly base: RegisteredBase;
   readonly adapter: FeedableAdapter | null;
+  /** What it took to read the adapter. */
+  readonly readMilliseconds: number;
 }
 
 /** One run in the child: its volume, its weights, and how far it is. */
@@ -49,7 +51,12 @@ export class RunJob {
       adapter,
       await readWeights(weightsPath, architecture, baseFed(architecture, adapter)),
     );
-    return new RunJob(parts, new Slide({ ...run, volume }), feeds, performance.now() - started);
+    return new RunJob(
+      parts,
+      new Slide({ ...run, volume }),
+      feeds,
+      performance.now() - started + parts.readMilliseconds,
+    );
   }
 
   get windowKind(): WindowKind {

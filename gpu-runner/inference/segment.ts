@@ -2,7 +2,7 @@ import type { Format } from '../../schemas/answer-formats.ts';
 import { ServiceError } from '../../schemas/errors.ts';
 import type { RunReport } from '../../schemas/report.ts';
 import type { Base } from '../adapter/base.ts';
-import type { CompiledAdapter } from '../adapter/compiled.ts';
+import type { PlacedAdapter } from '../adapter/placed.ts';
 import { type Image, matchChannels } from './channels.ts';
 import { type Decided, decisionOf } from './decision.ts';
 import { type AllowedWindows, isAllowedWindow, type PlannedRun, runBytes } from './limits.ts';
@@ -27,7 +27,7 @@ export interface SegmentRequest {
   readonly images: readonly Image[];
   readonly base: Base;
   /** Null for the base with its own head. */
-  readonly adapter: CompiledAdapter | null;
+  readonly adapter: PlacedAdapter | null;
   readonly output: Output;
   readonly format: Format;
   /** Aborted with the error that the call is to reject with. */
@@ -112,7 +112,7 @@ export class Segmenter {
   }
 
   /** Throws where the window of an adapter, or of the base alone, is not one that the operator lets run or is too large. */
-  checkWindow(base: Base, adapter: CompiledAdapter | null): void {
+  checkWindow(base: Base, adapter: PlacedAdapter | null): void {
     const window = (adapter ?? base).manifest.inference.roi_size;
     const code = adapter === null ? 'invalid_base' : 'invalid_adapter';
     const path = 'manifest.inference.roi_size';

@@ -1,4 +1,3 @@
-import { HEAD_PARAMETERS } from '../../schemas/architecture.ts';
 import type { ServiceError } from '../../schemas/errors.ts';
 import { BaseWeights, type RegistrableBase } from './base-weights.ts';
 import { ChildKeeper, type SessionLog } from './child-keeper.ts';
@@ -109,6 +108,11 @@ export class SessionHost implements NetworkRunner {
     return this.#keeper.link?.pid;
   }
 
+  /** Where weights lie that the child reads; it goes with the host. */
+  get weightsFolder(): string {
+    return this.#weights.directory;
+  }
+
   windowMilliseconds(window: WindowKind): number | null {
     return this.#costs.measured(window)?.mean ?? null;
   }
@@ -150,7 +154,7 @@ export class SessionHost implements NetworkRunner {
       adapter,
       volume: input,
       channels: architecture.in_channels,
-      classes: adapter?.replaced.get(HEAD_PARAMETERS[0])?.shape[0] ?? architecture.out_channels,
+      classes: adapter?.classes ?? architecture.out_channels,
       shape: window,
       decision: { kind: 'logits' },
     };

@@ -1,6 +1,6 @@
 import type { Architecture } from '../../schemas/architecture.ts';
 import type { ErrorCode } from '../../schemas/errors.ts';
-import type { FeedableAdapter } from '../network/feeds.ts';
+import type { WeightsFile } from '../adapter/weights-file.ts';
 import type { DecidedKind } from './decision.ts';
 import type { Provider, RunRequest, RunTimings } from './session-types.ts';
 
@@ -22,9 +22,9 @@ export interface ChildSettings {
   readonly directories: readonly string[];
 }
 
-/** A run as it travels: the adapter was sent before and is named by its digest, the volume lies in a file. */
+/** A run as it travels: its adapter and its volume lie in files. */
 export interface SentRun extends Omit<RunRequest, 'adapter' | 'runId' | 'volume'> {
-  readonly adapter: string | null;
+  readonly adapter: WeightsFile | null;
   readonly volumePath: string;
   /** Where what is decided is to be written. */
   readonly decidedPath: string;
@@ -38,8 +38,6 @@ export type ToChild =
   | { readonly type: 'start'; readonly settings: ChildSettings }
   | { readonly type: 'base'; readonly base: RegisteredBase }
   | { readonly type: 'forget-base'; readonly digest: string }
-  | { readonly type: 'adapter'; readonly digest: string; readonly adapter: FeedableAdapter }
-  | { readonly type: 'forget'; readonly digest: string }
   | { readonly type: 'run'; readonly id: number; readonly run: SentRun }
   | { readonly type: 'cancel'; readonly id: number }
   /** Asks for a sign of life. */

@@ -1,4 +1,4 @@
-import type { CompiledAdapter } from '../adapter/compiled.ts';
+import type { PlacedAdapter } from '../adapter/placed.ts';
 import type { Vec3 } from '../volume/volume.ts';
 import type { Blend } from './blend.ts';
 import type { Decided, Decision } from './decision.ts';
@@ -13,7 +13,7 @@ export interface WindowRequest {
   readonly base: string;
   readonly window: Vec3;
   /** Null for the base with its own head. */
-  readonly adapter: CompiledAdapter | null;
+  readonly adapter: PlacedAdapter | null;
   /** `[in_channels, ...window]` in C order. */
   readonly input: Float32Array;
 }
@@ -27,7 +27,7 @@ export interface RunRequest {
   readonly overlap: number;
   readonly blend: Blend;
   /** Null for the base with its own head. */
-  readonly adapter: CompiledAdapter | null;
+  readonly adapter: PlacedAdapter | null;
   /** `[channels, ...shape]` in C order. */
   readonly volume: Float32Array;
   readonly channels: number;

@@ -1,6 +1,6 @@
 import { setImmediate as messages } from 'node:timers/promises';
 import { ServiceError } from '../../schemas/errors.ts';
-import type { FeedableAdapter } from '../network/feeds.ts';
+import { AdapterShelf } from './adapter-shelf.ts';
 import { RunJob, type RunParts, sessionOf } from './run-job.ts';
 import { CostModel } from './scheduler/cost-model.ts';
 import { WindowScheduler } from './scheduler/window-scheduler.ts';
@@ -20,7 +20,7 @@ export class SessionWorker {
   readonly #reply: (reply: RunReply) => void;
   readonly #now: () => number;
   readonly #bases = new Map<string, RegisteredBase>();
-  readonly #adapters = new Map<string, FeedableAdapter>();
+  readonly #adapters = new AdapterShelf();
   /** Null for a run whose volume is being read. */
   readonly #jobs = new Map<number, RunJob | null>();
   readonly #scheduler = new WindowScheduler();
@@ -43,12 +43,6 @@ export class SessionWorker {
       case 'forget-base':
         this.#bases.delete(message.digest);
         return;
-      case 'adapter':
-        this.#adapters.set(message.digest, message.adapter);
-        return;
-      case 'forget':
-        this.#adapters.delete(message.digest);
-        return;
       case 'cancel':
         this.#fail(message.id, new ServiceError('cancelled', 'The run was cancelled.'));
         return;
@@ -60,9 +54,7 @@ export class SessionWorker {
   async #open(id: number, run: SentRun): Promise<void> {
     this.#jobs.set(id, null);
     try {
-      // Before anything is awaited: the host may forget the adapter once the run was sent.
-      const parts = this.#partsOf(run);
-      const job = await RunJob.open(parts);
+      const job = await RunJob.open(await this.#partsOf(run));
       if (!this.#jobs.has(id)) return;
       this.#jobs.set(id, job);
       const { windowKind } = job;
@@ -80,11 +72,12 @@ export class SessionWorker {
     }
   }
 
-  #partsOf(run: SentRun): RunParts {
+  async #partsOf(run: SentRun): Promise<RunParts> {
     const base = this.#bases.get(run.base);
-    const adapter = run.adapter === null ? null : this.#adapters.get(run.adapter);
-    if (base === undefined || adapter === undefined) throw new Error('the run names what was never sent');
-    return { run, base, adapter };
+    if (base === undefined) throw new Error('the run names a base that was never sent');
+    const started = performance.now();
+    const adapter = run.adapter === null ? null : await this.#adapters.get(run.adapter);
+    return { run, base, adapter, readMilliseconds: performance.now() - started };
   }
 
   /** Takes windows until there are none. */

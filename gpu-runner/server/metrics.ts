@@ -9,8 +9,8 @@ export interface Gauges {
   queueLength(): number;
   /** Milliseconds that the one has waited that waits longest for its first window. */
   queueAgeMs(): number;
-  /** Compiled adapters in memory, and files on disk. */
-  cacheBytes(): { readonly memory: number; readonly disk: number };
+  /** Compiled adapters, and files as they came. */
+  cacheBytes(): { readonly compiled: number; readonly disk: number };
   ready(): boolean;
   sessions(): number;
   sessionRestarts(): number;
@@ -72,7 +72,7 @@ export class Metrics {
     });
     this.#models = new Counter({
       name: 'pdora_runner_models_total',
-      help: 'Models by where they were found: hot in memory, warm on disk, cold at the edge',
+      help: 'Models by where they were found: hot compiled, warm on disk, cold at the edge',
       labelNames: ['tier'],
       registers,
     });
@@ -97,8 +97,12 @@ export class Metrics {
       () => read.queueAgeMs() / 1000,
     );
     gauge(registry, 'pdora_runner_sessions', 'Sessions kept ready in the session process', () => read.sessions());
-    gaugeBy(registry, 'pdora_runner_cache_bytes', 'Adapters compiled in memory, files on disk', 'tier', () =>
-      read.cacheBytes(),
+    gaugeBy(
+      registry,
+      'pdora_runner_cache_bytes',
+      'Adapters compiled and ready, files on disk as they came',
+      'tier',
+      () => read.cacheBytes(),
     );
     gaugeBy(
       registry,

@@ -33,7 +33,7 @@ export interface RunnerEnv {
   Variables: { requestId: string; span: CallSpan };
 }
 
-/** The adapter and base of a call, in memory until released. Rejects with the run's own reason where it is aborted. */
+/** The adapter and base of a call, ready until released. Rejects with the run's own reason where it is aborted. */
 export async function acquireModel({ adapters }: Services, call: Call, { signal }: Run): Promise<ModelLease> {
   try {
     const { adapter, base } = call;

@@ -68,7 +68,7 @@ export async function startRunner(settings: Settings, log: Logger): Promise<Runn
   const metrics = new Metrics({
     queueLength: () => runs.length,
     queueAgeMs: () => runs.longestWaitMs,
-    cacheBytes: () => ({ memory: adapters.cache.stats().size, disk: disk.bytes }),
+    cacheBytes: () => ({ compiled: adapters.cache.stats().size, disk: disk.bytes }),
     ready: () => notReady(state) === null,
     sessions: () => host.sessions,
     sessionRestarts: () => host.restarts,

@@ -35,7 +35,7 @@ export async function startSmallSystem(environment: Readonly<Record<string, stri
   }
 }
 
-export async function serveBase({ edge }: Pick<Cluster, 'edge'>, { base }: SmallModel): Promise<void> {
+export async function serveBase({ edge }: Pick<Cluster, 'edge'>, { base }: Pick<SmallModel, 'base'>): Promise<void> {
   const reply = await edge.call('POST', '/v1/bases', { body: base.bytes });
   if (reply.status !== 201) throw new Error(`base: ${reply.status} ${await reply.text()}`);
 }

@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate as settle } from 'node:timers/promises';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Base } from '../../../gpu-runner/adapter/base.ts';
 import { readBase } from '../../../gpu-runner/adapter/base.ts';
 import { BaseStore } from '../../../gpu-runner/adapter/base-store.ts';
 import { type BlobRequest, BlobStore } from '../../../gpu-runner/adapter/blobs.ts';
+import type { CompiledAdapter } from '../../../gpu-runner/adapter/compiled.ts';
+import { type PlacedAdapter, placeAdapter } from '../../../gpu-runner/adapter/placed.ts';
 import { AdapterStore } from '../../../gpu-runner/adapter/store.ts';
 import type { SelftestWindow } from '../../../gpu-runner/adapter/verify-selftest.ts';
 import { ServiceError } from '../../../schemas/errors.ts';
@@ -26,6 +31,7 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 /** A network that knows the bases it was told of and answers every window with one value. */
 class FakeNetwork {
+  readonly folder = mkdtempSync(join(tmpdir(), 'store-test-'));
   readonly known: string[] = [];
   readonly windows: SelftestWindow[] = [];
   answer: (request: SelftestWindow) => number = () => 0;
@@ -35,6 +41,12 @@ class FakeNetwork {
   }
   forget(base: Base): void {
     this.known.splice(this.known.indexOf(base.digest), 1);
+  }
+  async place(adapter: CompiledAdapter): Promise<PlacedAdapter> {
+    return await placeAdapter(this.folder, adapter);
+  }
+  withdraw({ weights }: PlacedAdapter): void {
+    rmSync(weights.path, { force: true });
   }
   async runWindow(request: SelftestWindow): Promise<Float32Array> {
     if (!this.known.includes(request.base)) throw new Error('the network does not know this base');
@@ -83,6 +95,8 @@ describe('the stores of bases and adapters', () => {
     adapters = new AdapterStore({ bases, blobs, network, capacityBytes: MIB, now });
   });
 
+  afterEach(() => rmSync(network.folder, { recursive: true }));
+
   const baseRequest = (of: Base = base) => ({
     digest: of.digest,
     file: `sha256:${of.fileSha256}`,
@@ -130,6 +144,7 @@ describe('the stores of bases and adapters', () => {
     expect(code).toBe('invalid_adapter');
     expect(problems).toMatchObject([{ code: 'selftest', path: 'manifest.selftest.expected[0]' }]);
     expect(adapters.cache.stats().entries).toBe(0);
+    expect(readdirSync(network.folder)).toEqual([]);
     expect((await adapters.acquire(put('b')).catch(() => null))?.adapter).toBeUndefined();
   });
 
@@ -167,6 +182,8 @@ describe('the stores of bases and adapters', () => {
     const small = adaptersOf(1_000);
     for (const request of [...requests, ...requests]) (await small.acquire(request)).release();
     expect(small.cache.stats().entries).toBe(1);
+    // The other store's two, and the one that is left here.
+    expect(readdirSync(network.folder)).toHaveLength(2);
     expect(network.windows).toHaveLength(4);
   });
 
@@ -184,6 +201,18 @@ describe('the stores of bases and adapters', () => {
     lease.release();
     lease.release();
     expect((await small.acquire(put('b'))).tier).toBe('cold');
+  });
+
+  it('make the weights anew where somebody emptied the folder, once for all who ask', async () => {
+    const held = await adapters.acquire(put('a'));
+    const { size } = adapters.cache.stats();
+    for (const name of readdirSync(network.folder)) rmSync(join(network.folder, name));
+    const leases = await Promise.all([adapters.acquire(put('a')), adapters.acquire(put('a'))]);
+    expect(new Set(leases.map(({ adapter }) => adapter)).size).toBe(1);
+    expect(readdirSync(network.folder)).toHaveLength(1);
+    held.release();
+    for (const lease of leases) lease.release();
+    expect(adapters.cache.stats()).toMatchObject({ entries: 1, size, leasedSize: 0 });
   });
 
   it('refuse an adapter that could never fit', async () => {

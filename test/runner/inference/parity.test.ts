@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Base, readBase } from '../../../gpu-runner/adapter/base.ts';
+import { placeAdapter } from '../../../gpu-runner/adapter/placed.ts';
 import { readAdapter } from '../../../gpu-runner/adapter/read-adapter.ts';
 import { activate } from '../../../gpu-runner/inference/labels.ts';
 import { Segmenter, type SegmentRequest } from '../../../gpu-runner/inference/segment.ts';
@@ -8,6 +9,7 @@ import { type NetworkRunner, SessionHost } from '../../../gpu-runner/inference/s
 import { VolumePool } from '../../../gpu-runner/inference/volume-pool.ts';
 import { decide, valuesOf } from '../../support/decided.ts';
 import { parityCases } from '../../support/parity-case.ts';
+import { TEST_PROVIDER } from '../../support/provider.ts';
 import { describeShared } from '../../support/shared.ts';
 import { fileOf } from '../../support/small-model.ts';
 
@@ -38,7 +40,7 @@ describeShared('whole volumes against MONAI', () => {
   let lastLogits: Float32Array = new Float32Array(0);
 
   beforeAll(() => {
-    host = new SessionHost({ providers: ['cpu'], threads: 2, log: { info() {}, warn() {} } });
+    host = new SessionHost({ providers: [TEST_PROVIDER], threads: 2, log: { info() {}, warn() {} } });
     volumes = new VolumePool(1);
     const network: NetworkRunner = {
       runWindow: async (request) => await host.runWindow(request),
@@ -69,7 +71,8 @@ describeShared('whole volumes against MONAI', () => {
         bytes: parity.file(file),
       }));
       const file = run.adapter === null ? null : fileOf(parity.file(run.adapter));
-      const adapter = file === null ? null : await readAdapter(file.bytes, file.digest, base);
+      const compiled = file === null ? null : await readAdapter(file.bytes, file.digest, base);
+      const adapter = compiled === null ? null : await placeAdapter(host.weightsFolder, compiled);
       const call = { runId: 'parity', tenant: 'hospital' };
       const { body } = await segmenter.segment({ ...call, images, base, adapter, output, format: 'nifti' });
       return gunzipSync(body);

@@ -1,6 +1,8 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { CompiledAdapter, Slot } from '../../../gpu-runner/adapter/compiled.ts';
+import { placeAdapter, withdrawAdapter } from '../../../gpu-runner/adapter/placed.ts';
 import { extractWindow, windowPlan } from '../../../gpu-runner/inference/windows.ts';
 import { baseParameters } from '../../../schemas/architecture.ts';
 import { compiledAdapter } from '../../support/compiled-adapter.ts';
@@ -57,7 +59,8 @@ test('runs of two adapters and the base in turn never mix', async () => {
   const alone = [];
   for (const adapter of adapters) alone.push(await windowLogits(SMALL, base.tensors, adapter, SMALL_WINDOW, input));
   for (const index of [0, 1, 2, 1, 0, 2]) {
-    const adapter = adapters[index] ?? null;
+    const compiled = adapters[index] ?? null;
+    const adapter = compiled === null ? null : await placeAdapter(host.weightsFolder, compiled);
     const logits = await host.runWindow({ base: base.digest, window: SMALL_WINDOW, adapter, input });
     const misses = alone.map((other) =>
       other.reduce((most, value, at) => Math.max(most, Math.abs(value - (logits[at] ?? 0))), 0),
@@ -164,11 +167,34 @@ test('a volume or an adapter that cannot be fed is refused, and the next good ru
   await expect(host.run(smallRun(1, { volume }))).rejects.toMatchObject({ code: 'invalid_volume' });
   const twoChannels = smallRun(1, { channels: 2, volume: new Float32Array(2 * volume.length) });
   await expect(host.run(twoChannels)).rejects.toMatchObject({ code: 'channel_mismatch' });
-  const adapter = adapterWithSlot('sha256:nan', Number.NaN);
+  const adapter = await placeAdapter(host.weightsFolder, adapterWithSlot('sha256:nan', Number.NaN));
   await expect(host.run(smallRun(1, { adapter }))).rejects.toMatchObject({ code: 'invalid_adapter' });
   await expect(host.run(smallRun(1, { classes: 3 }))).rejects.toThrow('the head has 2 channels, not 3');
   await expect(host.run(smallRun(1, { base: 'sha256:other' }))).rejects.toThrow('not registered');
   expect((await host.run(smallRun(1))).windows).toBe(1);
+});
+
+test('a run whose adapter is another file than was written, or gone, fails alone', async () => {
+  const { host } = await smallHost();
+  const adapter = await placeAdapter(host.weightsFolder, adapterWithSlot('sha256:one', 5));
+  const bytes = await readFile(adapter.weights.path);
+  await writeFile(adapter.weights.path, bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1));
+  await expect(host.run(smallRun(1, { adapter }))).rejects.toThrow('not what was written');
+  await rm(adapter.weights.path);
+  await expect(host.run(smallRun(1, { adapter }))).rejects.toThrow('ENOENT');
+  await writeFile(adapter.weights.path, bytes);
+  const [again, fresh] = [host.run(smallRun(1, { adapter })), host.run(smallRun(1, { adapter }))];
+  expect((await again).decided).toEqual((await fresh).decided);
+});
+
+test('a run goes on whose adapter is withdrawn meanwhile', async () => {
+  const { host } = await smallHost();
+  const compiled = adapterWithSlot('sha256:one', 5);
+  const adapter = await placeAdapter(host.weightsFolder, compiled);
+  const expected = (await host.run(smallRun(2, { adapter }))).decided;
+  const again = await placeAdapter(host.weightsFolder, compiled);
+  const onProgress = () => void withdrawAdapter(again);
+  expect((await host.run(smallRun(2, { adapter: again }), { onProgress })).decided).toEqual(expected);
 });
 
 test('a forgotten base is served no more, registered again it is', async () => {

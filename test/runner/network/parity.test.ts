@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type Base, loadBase } from '../../../gpu-runner/adapter/base.ts';
+import { placeAdapter } from '../../../gpu-runner/adapter/placed.ts';
 import { readAdapter } from '../../../gpu-runner/adapter/read-adapter.ts';
 import { verifySelftest } from '../../../gpu-runner/adapter/verify-selftest.ts';
 import { SessionHost } from '../../../gpu-runner/inference/session-host.ts';
@@ -11,6 +12,7 @@ import { readNifti } from '../../../gpu-runner/volume/nifti-read.ts';
 import { prepare } from '../../../gpu-runner/volume/prepare.ts';
 import { valuesOf } from '../../support/decided.ts';
 import { count, largestMiss } from '../../support/network.ts';
+import { TEST_PROVIDER } from '../../support/provider.ts';
 import { describeShared, sharedPath } from '../../support/shared.ts';
 
 /** The fixtures ask for 1e-3 of the largest logit; float32 on a CPU stays far below. */
@@ -40,13 +42,14 @@ async function adapterOf(folder: string, file: string | null, base: Base) {
 }
 
 describeShared('the golden cases', () => {
-  const host = new SessionHost({ providers: ['cpu'], threads: 2, log: { info: () => {}, warn: () => {} } });
+  const host = new SessionHost({ providers: [TEST_PROVIDER], threads: 2, log: { info: () => {}, warn: () => {} } });
   afterAll(async () => await host.close());
 
   async function load(folder: string, file: string | null) {
     const base = await loadBase(sharedPath('fixtures', 'parity', folder, 'base.safetensors'));
     await host.registerBase(base);
-    const adapter = await adapterOf(folder, file, base);
+    const compiled = await adapterOf(folder, file, base);
+    const adapter = compiled === null ? null : await placeAdapter(host.weightsFolder, compiled);
     return { base, adapter, manifest: adapter?.manifest ?? base.manifest };
   }
 

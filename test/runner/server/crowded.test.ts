@@ -61,7 +61,7 @@ describe('a runner with room for one adapter at a time', () => {
 
   async function bytesHeld(): Promise<number> {
     const text = await (await fetch(new URL('/metrics', test.url))).text();
-    return Number(/^pdora_runner_cache_bytes\{tier="memory"\} (\d+)/m.exec(text)?.[1]);
+    return Number(/^pdora_runner_cache_bytes\{tier="compiled"\} (\d+)/m.exec(text)?.[1]);
   }
 
   const childMiB = () => processTree(test.runner.childPid() ?? 0)[0]?.residentMiB ?? Number.NaN;
