@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
+import { channelBlock } from '../gpu-runner/inference/channel-block.ts';
 import { sessionOptions } from '../gpu-runner/inference/onnx-session.ts';
 import { buildNetwork, IMAGE_INPUT } from '../gpu-runner/network/build.ts';
 import { nodeWork } from './support/node-work.ts';
@@ -73,7 +74,7 @@ async function costs(one: WindowCase): Promise<NodeCost[]> {
 
 async function profiled({ folder, spec, feeds, image }: WindowCase): Promise<unknown> {
   const { architecture, weightsPath, window, kind } = spec;
-  const model = buildNetwork(architecture, window, kind, basename(weightsPath));
+  const model = buildNetwork(architecture, window, kind, basename(weightsPath), await channelBlock());
   const session = await InferenceSession.create(model.bytes, {
     ...sessionOptions('cpu', THREADS, folder),
     enableProfiling: true,

@@ -27,8 +27,8 @@ function products(op: string, [a = [], b = []]: readonly (readonly number[])[], 
     case 'FusedMatMul':
       return results * (a.at(-1) ?? 0);
     case 'Gemm':
-      // Weights are fused as [rank, in] by [out, rank], all others are [rows, in] by [in, out].
-      return results * (a[1] === b[0] ? (a[1] ?? 0) : (a[0] ?? 0));
+      // Weights are fused as [rank, in] by [out, rank], the head is [classes, in] by [rows, in], all others are [rows, in] by [in, out].
+      return results * (a[1] !== b[0] && a[0] === b[1] ? (a[0] ?? 0) : (a[1] ?? 0));
     default:
       return 0;
   }

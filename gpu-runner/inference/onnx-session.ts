@@ -6,6 +6,7 @@ import { buildNetwork, IMAGE_INPUT, LOGITS_OUTPUT } from '../network/build.ts';
 import { checkFeeds, type Feeds } from '../network/feeds.ts';
 import { encodeModel, type Value } from '../network/onnx-proto.ts';
 import type { Vec3 } from '../volume/volume.ts';
+import { channelBlock } from './channel-block.ts';
 import type { Provider } from './session-types.ts';
 
 // onnxruntime reads both when its first session is made. From 1.29 on it reports sessions and models to its maker by
@@ -32,7 +33,8 @@ export interface SessionSpec {
 /** Makes the session of a network. Its constants stay in the weights file, which onnxruntime maps into memory. */
 export async function openSession(spec: SessionSpec, provider: Provider, threads: number): Promise<NetworkSession> {
   const { architecture, weightsPath, window, kind } = spec;
-  const model = buildNetwork(architecture, window, kind, basename(weightsPath));
+  const block = provider === 'cpu' ? await channelBlock() : 0;
+  const model = buildNetwork(architecture, window, kind, basename(weightsPath), block);
   const session = await InferenceSession.create(model.bytes, sessionOptions(provider, threads, dirname(weightsPath)));
   assertInputs(session, model.inputs);
   const imageDims = [1, architecture.in_channels, ...window];

@@ -1,11 +1,11 @@
 import { type Architecture, checkWindow } from '../../schemas/architecture.ts';
 import type { SessionKind } from '../adapter/compiled.ts';
 import type { Vec3 } from '../volume/volume.ts';
-import { Convolutions } from './convolutions.ts';
+import { Convolutions, type Volume } from './convolutions.ts';
 import { Graph, type Ref } from './graph.ts';
 import type { Value } from './onnx-proto.ts';
 import { type ParameterSource, Parameters } from './parameters.ts';
-import { type Tokens, Transformer } from './transformer.ts';
+import { Transformer } from './transformer.ts';
 
 export const IMAGE_INPUT = 'image';
 export const LOGITS_OUTPUT = 'logits';
@@ -20,43 +20,46 @@ export interface NetworkModel {
 /**
  * MONAI's SwinUNETR for one window, `image` [1, in_channels, ...window] to `logits` [1, classes, ...window], as an ONNX
  * graph. Inputs beside the image: the slots of every linear weight, the head, and by `kind` the decoder or every
- * parameter. `weightsFile` is the name, without a folder, of the file that `writeWeights` made.
+ * parameter. `weightsFile` is the name, without a folder, of the file that `writeWeights` made; `block` is what
+ * `channelBlock` found.
  */
 export function buildNetwork(
   architecture: Architecture,
   window: Vec3,
   kind: SessionKind,
   weightsFile: string,
+  block = 0,
 ): NetworkModel {
   const illegal = checkWindow(window);
   if (illegal !== null) throw new Error(`window ${window.join('x')}: ${illegal}`);
   const graph = new Graph();
   const parameters = new Parameters(graph, architecture, kind, weightsFile);
   const image = graph.input(IMAGE_INPUT, [1, architecture.in_channels, ...window]);
-  const logits = swinUnetr(graph, parameters, architecture, image, window);
+  const logits = swinUnetr(graph, parameters, architecture, image, window, block);
   const bytes = graph.encode('SwinUNETR', logits, LOGITS_OUTPUT, [1, 'classes', ...window]);
   return { bytes, inputs: graph.inputs };
 }
 
-/** The nodes from `image` to the logits. */
-export function swinUnetr(graph: Graph, parameters: ParameterSource, a: Architecture, image: Ref, window: Vec3): Ref {
+/** The nodes from `image` to the logits. With a `block` they are for machines with that layout alone. */
+export function swinUnetr(
+  graph: Graph,
+  parameters: ParameterSource,
+  a: Architecture,
+  image: Ref,
+  window: Vec3,
+  block: number,
+): Ref {
   const transformer = new Transformer(graph, parameters, a);
-  const convolutions = new Convolutions(graph, parameters);
-  const f = a.feature_size;
-  const [h0, h1, h2, h3, h4] = transformer.hiddenStates(image, window);
-  const encode = (tokens: Tokens, name: string) =>
-    convolutions.residual(transformer.volume(tokens), `${name}.layer`, tokens.channels);
-
-  const skips = [transformer.volume(h3), ...([h2, h1, h0] as const).map((h, at) => encode(h, `encoder${4 - at}`))];
-  let coarse = { input: encode(h4, 'encoder10'), grid: h4.grid, from: h4.channels };
-  for (const [at, skip] of [...skips, convolutions.residual(image, 'encoder1.layer', f)].entries()) {
-    const channels = Math.max(f, coarse.from / 2);
-    const input = convolutions.up(coarse, skip, `decoder${5 - at}`, channels);
-    coarse = { input, grid: doubled(coarse.grid), from: channels };
-  }
-  return convolutions.head(coarse.input);
-}
-
-function doubled([i, j, k]: Vec3): Vec3 {
-  return [2 * i, 2 * j, 2 * k];
+  const convolutions = new Convolutions(graph, parameters, block);
+  const states = transformer.hiddenStates(image, window).map((tokens) => transformer.volume(tokens));
+  const [h0, h1, h2, h3, h4] = states as [Volume, Volume, Volume, Volume, Volume];
+  const whole: Volume = { grid: window, channels: a.in_channels, as: { plain: image } };
+  const skips = [
+    h3,
+    ...[h2, h1, h0].map((h, at) => convolutions.encode(h, `encoder${4 - at}.layer`)),
+    convolutions.encodeImage(whole, 'encoder1.layer', a.feature_size),
+  ];
+  let coarse = convolutions.encode(h4, 'encoder10.layer');
+  for (const [at, skip] of skips.entries()) coarse = convolutions.up(coarse, skip, `decoder${5 - at}`);
+  return convolutions.head(coarse);
 }

@@ -32,6 +32,7 @@ const root = Root.fromJSON({
         name: single('string', 3),
         opType: single('string', 4),
         attribute: repeated('AttributeProto', 5),
+        domain: single('string', 7),
       },
     },
     AttributeProto: {
@@ -40,6 +41,7 @@ const root = Root.fromJSON({
         f: single('float', 2),
         i: single('int64', 3),
         s: single('bytes', 4),
+        floats: repeated('float', 7),
         ints: repeated('int64', 8),
         type: single('int32', 20),
       },
@@ -70,7 +72,7 @@ const OPSET = 20;
 const IR_VERSION = 9;
 
 const DATA_TYPE = { float32: 1, int32: 6, int64: 7 } as const;
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const;
 const EXTERNAL = 1;
 
 /** A fixed length, or the name of one that each run chooses. */
@@ -85,10 +87,13 @@ export type Attribute =
   | { readonly float: number }
   | { readonly int: number }
   | { readonly string: string }
+  | { readonly floats: readonly number[] }
   | { readonly ints: readonly number[] };
 
 export interface Node {
   readonly op: string;
+  /** Of the operator; left out, ONNX's own. */
+  readonly domain?: string;
   readonly inputs: readonly string[];
   readonly output: string;
   readonly attributes: Readonly<Record<string, Attribute>>;
@@ -118,13 +123,16 @@ export function encodeModel(model: Model): Uint8Array {
     .encode({
       irVersion: IR_VERSION,
       producerName: 'pdora-serve',
-      opsetImport: [{ domain: '', version: OPSET }],
+      opsetImport: [{ domain: '', version: OPSET }, ...new Set(model.nodes.flatMap(({ domain }) => domain ?? []))].map(
+        (entry) => (typeof entry === 'string' ? { domain: entry, version: 1 } : entry),
+      ),
       metadataProps: Object.entries(model.metadata ?? {}).map(([key, value]) => ({ key, value })),
       graph: {
         name: model.name,
         node: model.nodes.map((node) => ({
           name: node.output,
           opType: node.op,
+          ...(node.domain === undefined ? {} : { domain: node.domain }),
           input: node.inputs,
           output: [node.output],
           attribute: Object.entries(node.attributes).map(([name, value]) => ({ name, ...attribute(value) })),
@@ -141,6 +149,7 @@ function attribute(value: Attribute): object {
   if ('float' in value) return { type: ATTRIBUTE_TYPE.float, f: value.float };
   if ('int' in value) return { type: ATTRIBUTE_TYPE.int, i: value.int };
   if ('string' in value) return { type: ATTRIBUTE_TYPE.string, s: new TextEncoder().encode(value.string) };
+  if ('floats' in value) return { type: ATTRIBUTE_TYPE.floats, floats: value.floats };
   return { type: ATTRIBUTE_TYPE.ints, ints: value.ints };
 }
 

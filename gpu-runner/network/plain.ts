@@ -32,7 +32,7 @@ export function buildPlainNetwork(
   }
   const graph = new Graph();
   const image = graph.input(IMAGE_INPUT, [1, architecture.in_channels, ...window]);
-  const logits = swinUnetr(graph, new Constants(graph, weights), architecture, image, window);
+  const logits = swinUnetr(graph, new Constants(graph, weights), architecture, image, window, 0);
   const classes = weights.get('out.conv.conv.bias')?.data.length ?? architecture.out_channels;
   return graph.encode('SwinUNETR', logits, LOGITS_OUTPUT, [1, classes, ...window], metadata);
 }

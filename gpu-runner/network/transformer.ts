@@ -11,6 +11,7 @@ import {
   volumeOf,
   windowsTogether,
 } from './attention-windows.ts';
+import type { Volume } from './convolutions.ts';
 import type { Graph, Ref } from './graph.ts';
 import { mergingIndex } from './merging.ts';
 import type { ParameterSource } from './parameters.ts';
@@ -45,10 +46,10 @@ export class Transformer {
     return [patches, first, second, third, this.#stage(third, 3)];
   }
 
-  /** A hidden state as a volume `[1, channels, ...grid]`, normalised over channels without weights. */
-  volume({ ref, grid, channels }: Tokens): Ref {
-    const normalised = this.#layerNorm(ref, this.#graph.filled(1, channels), this.#graph.filled(0, channels));
-    return this.#graph.reshape(this.#graph.transpose(normalised, [1, 0]), [1, channels, ...grid]);
+  /** A hidden state as a volume, normalised over channels without weights. */
+  volume({ ref, grid, channels }: Tokens): Volume {
+    const rows = this.#layerNorm(ref, this.#graph.filled(1, channels), this.#graph.filled(0, channels));
+    return { grid, channels, as: { rows } };
   }
 
   #embed(image: Ref, window: Vec3): Tokens {
