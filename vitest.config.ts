@@ -11,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'runner',
-          include: ['test/runner/**/*.test.ts', 'test/cli/**/*.test.ts'],
+          include: ['test/runner/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/client/**/*.test.ts'],
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 60_000,

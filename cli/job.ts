@@ -11,7 +11,7 @@ import { inWords } from './verdict.ts';
 /** An asynchronous segmentation. */
 export type Job = z.infer<typeof jobSchema>;
 
-export function jobPath(id: string, part: '' | '/events' | '/result' = ''): string {
+export function jobPath(id: string, part: '' | '/events' | '/result' | '/report' = ''): string {
   return `/v1/segmentations/${encodeURIComponent(id)}${part}`;
 }
 

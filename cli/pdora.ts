@@ -5,6 +5,7 @@ import { addAudit } from './commands/audit.ts';
 import { addBase } from './commands/base.ts';
 import { addCompare } from './commands/compare.ts';
 import { addDemo } from './commands/demo.ts';
+import { addDicomSeg } from './commands/dicom-seg.ts';
 import { addJob } from './commands/job.ts';
 import { addKey } from './commands/key.ts';
 import { addPhantom } from './commands/phantom.ts';
@@ -22,6 +23,7 @@ for (const add of [
   addSegment,
   addJob,
   addCompare,
+  addDicomSeg,
   addAdapter,
   addBase,
   addTenant,

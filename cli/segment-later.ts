@@ -12,7 +12,7 @@ import type { Made } from './made.ts';
 import { patiently } from './patiently.ts';
 import { progressBar } from './progress.ts';
 import { isTooLarge } from './segment-body.ts';
-import type { RemoteRequest } from './segment-remote.ts';
+import { queryOf, type RemoteRequest } from './segment-remote.ts';
 import { uploadImages } from './segment-uploads.ts';
 import { discardUpload } from './upload-parts.ts';
 
@@ -89,12 +89,11 @@ class HandIn {
   }
 
   async #send(uploads: ReadonlyMap<string, string>): Promise<string> {
-    const { adapter, deadlineSeconds: deadline } = this.#request;
     const { headers, body } = await contentOf(this.#request, uploads);
     const bar = progressBar('upload', body.size);
     const call: Request = {
       method: 'POST',
-      query: { adapter, deadline },
+      query: queryOf(this.#request),
       // Under a key a second try makes no second job.
       headers: { ...headers, prefer: 'respond-async', 'idempotency-key': randomUUID() },
       body,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type EngineResult, openEngine } from '../gpu-runner/local.ts';
+import { formatOf } from './answer-file.ts';
 import type { Image } from './images.ts';
 import { writeAtomically } from './output.ts';
 import { progressBar, spinner } from './progress.ts';
@@ -9,6 +10,7 @@ export interface LocalRequest {
   readonly base: string;
   /** Null runs the base with its own head. */
   readonly adapter: string | null;
+  /** The names say the formats. */
   readonly output: string;
   /** Null writes the label map alone. */
   readonly probabilities: string | null;
@@ -29,13 +31,15 @@ export async function segmentLocally(request: LocalRequest): Promise<LocalResult
       request.images.map(async ({ channel, path }) => ({ channel, bytes: await readFile(path) })),
     );
     const adapter = request.adapter === null ? undefined : await readFile(request.adapter);
-    const answer = async (output: 'labels' | 'probabilities'): Promise<EngineResult> => {
+    const answer = async (output: 'labels' | 'probabilities', path: string): Promise<EngineResult> => {
       const bar = progressBar(output, 1);
       const onProgress = (done: number, total: number): void => bar.update(done / total);
-      return await engine.segment({ images, adapter, output, onProgress }).finally(() => bar.stop());
+      return await engine
+        .segment({ images, adapter, output, format: formatOf(path), onProgress })
+        .finally(() => bar.stop());
     };
-    const labels = await answer('labels');
-    const probabilities = request.probabilities === null ? null : await answer('probabilities');
+    const labels = await answer('labels', request.output);
+    const probabilities = request.probabilities === null ? null : await answer('probabilities', request.probabilities);
     await writeAtomically(request.output, labels.body);
     if (request.probabilities !== null && probabilities !== null) {
       await writeAtomically(request.probabilities, probabilities.body);

@@ -1,4 +1,5 @@
-import type { Client } from './client.ts';
+import { formatOf } from './answer-file.ts';
+import type { Client, Query } from './client.ts';
 import { CliError } from './failure.ts';
 import { type Made, readMade } from './made.ts';
 import { writeAtomically } from './output.ts';
@@ -8,8 +9,14 @@ import type { SegmentBody } from './segment-body.ts';
 export interface RemoteRequest {
   readonly body: SegmentBody;
   readonly adapter: string;
+  /** Its name says the format. */
   readonly output: string;
   readonly deadlineSeconds?: number;
+}
+
+export function queryOf({ adapter, output, deadlineSeconds }: RemoteRequest): Query {
+  const format = formatOf(output);
+  return { adapter, ...(format === 'nifti' ? {} : { format }), deadline: deadlineSeconds };
 }
 
 /** Segments through the API in one call and writes the label map, whole or not at all. */
@@ -20,7 +27,7 @@ export async function segmentRemotely(client: Client, request: RemoteRequest): P
   try {
     const reply = await client.send('/v1/segmentations', {
       method: 'POST',
-      query: { adapter: request.adapter, deadline: request.deadlineSeconds },
+      query: queryOf(request),
       headers: { 'content-type': type },
       body,
       onSent(sent) {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { jobSchema } from '../../schemas/api-jobs.ts';
 import { PAGE_MAX_ITEMS } from '../../schemas/limits.ts';
 import { BASE_REF } from '../../schemas/names.ts';
+import { formatOf } from '../answer-file.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { CliError, usage, wholeNumber } from '../failure.ts';
 import { followJob } from '../follow-job.ts';
@@ -9,6 +10,7 @@ import { checkSucceeded, endJob, eraseJob, hasEnded, type Job, readJob, writeRes
 import { madeRows } from '../made.ts';
 import { checkOutputFolder } from '../output.ts';
 import { print, printJson, table } from '../print.ts';
+import { readReport, reportInWords } from '../report.ts';
 import { inWords } from '../verdict.ts';
 
 interface Options extends ConnectionOptions {
@@ -17,7 +19,7 @@ interface Options extends ConnectionOptions {
 
 const LIMIT_DEFAULT = 50;
 
-/** `pdora job list|show|wait|result|cancel|delete`. */
+/** `pdora job list|show|wait|result|report|cancel|delete`. */
 export function addJob(program: Command): void {
   const job = program.command('job').description('asynchronous segmentations (pdora segment --async makes them)');
 
@@ -49,16 +51,28 @@ export function addJob(program: Command): void {
   });
 
   withId(job, 'result', 'write its label map, for 24 hours after it was made')
-    .requiredOption('-o, --output <out>', 'the label map, .nii.gz')
+    .requiredOption('-o, --output <out>', 'the label map, .nii.gz, or .nrrd or .seg.nrrd if the job was asked for it')
     .action(async (id: string, { output, ...options }: ConnectionOptions & { output: string }) => {
-      if (!output.endsWith('.nii.gz')) throw usage(`an output is written as .nii.gz: ${output}`);
+      const format = formatOf(output);
       await checkOutputFolder(output);
       const client = connect(options);
       const found = await readJob(client, id);
+      if (found.format !== format) {
+        const name = found.format === 'nrrd' ? '.seg.nrrd' : '.nii.gz';
+        throw usage(`this job makes ${name}: give -o a name that ends so [job ${id}]`);
+      }
       if (hasEnded(found)) checkSucceeded(found);
       const made = await writeResult(client, found, found.adapter_digest ?? BASE_REF, output);
       print(table([['output', output], ...madeRows(made, found.adapter)]));
     });
+
+  withId(job, 'report', 'what it found: volumes, certainty, warnings', true).action(
+    async (id: string, { json, ...connection }: Options) => {
+      const report = await readReport(connect(connection), id);
+      if (json) printJson(report);
+      else print(reportInWords(report));
+    },
+  );
 
   withId(job, 'cancel', 'end it before it has a label map').action(async (id: string, options: ConnectionOptions) => {
     const client = connect(options);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { DEADLINE_ASYNC_MAX_SECONDS, DEADLINE_MAX_SECONDS } from '../../schemas/limits.ts';
 import { parseRef } from '../../schemas/names.ts';
+import { formatOf } from '../answer-file.ts';
 import type { Client } from '../client.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { usage, wholeNumber } from '../failure.ts';
@@ -31,15 +32,15 @@ export function addSegment(program: Command): void {
     program
       .command('segment')
       .description('segment a volume by adapter, through the API or (--local) on this machine')
-      .argument('<image...>', 'file.nii.gz, or CHANNEL=file.nii.gz for each channel')
-      .requiredOption('-o, --output <out>', 'the label map, .nii.gz')
+      .argument('<image...>', 'file.nii.gz or .nrrd, or CHANNEL=file for each channel')
+      .requiredOption('-o, --output <out>', 'the label map: .nii.gz, or for 3D Slicer .seg.nrrd or .nrrd')
       .option('--adapter <ref>', 'name, name@version, tenant/name, sha256:… or __base__; with --local a file')
       .option('--deadline <seconds>', 'how long the service may take', wholeNumber(1, DEADLINE_ASYNC_MAX_SECONDS))
       .option('--async', 'as a job, with its progress; images too large for one request go so by themselves')
       .option('--erase', 'with --async: erase the job when its label map is written, not after 24 hours')
       .option('--local', 'without a server')
       .option('--base <file>', 'with --local: the base; without an adapter its own head answers')
-      .option('--probabilities <file>', 'with --local: also write the probabilities, .nii.gz'),
+      .option('--probabilities <file>', 'with --local: also write the probabilities, .nii.gz or .nrrd'),
   ).action(async (texts: string[], options: Options) => {
     const images = parseImages(texts);
     const rows = options.local ? await local(images, options) : await remote(images, options);
@@ -49,7 +50,7 @@ export function addSegment(program: Command): void {
 
 async function checkFiles(images: readonly Image[], outputs: readonly string[]): Promise<void> {
   for (const output of outputs) {
-    if (!output.endsWith('.nii.gz')) throw usage(`an output is written as .nii.gz: ${output}`);
+    formatOf(output);
     await checkOutputFolder(output);
   }
   for (const { path } of images) await checkInputFile(path);

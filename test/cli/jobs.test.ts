@@ -346,6 +346,37 @@ describe('pdora job', () => {
     expect(sha256(await readFile(out))).toBe(sha256(MASK));
   });
 
+  it('asks for the format that the name says, and takes a label map under no other name', async () => {
+    const out = join(folder, 'out.seg.nrrd');
+    const image = await volume('a.nii.gz');
+    expect((await run('segment', image, '-o', out, '--adapter', 'task', '--async')).status).toBe(0);
+    expect(service.seen[0]?.url).toBe('/v1/segmentations?adapter=task&format=nrrd');
+    answers['GET /v1/segmentations/j1'] = (_, reply) => json(reply, 200, { ...DONE, format: 'nrrd' });
+    const named = await run('job', 'result', 'j1', '-o', join(folder, 'out.nii.gz'));
+    expect(named).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^pdora: usage: [^\n]*\.seg\.nrrd[^\n]*\n$/),
+    });
+    expect((await run('job', 'result', 'j1', '-o', join(folder, 'again.nrrd'))).status).toBe(0);
+    expect((await readdir(folder)).toSorted()).toEqual(['a.nii.gz', 'again.nrrd', 'out.seg.nrrd']);
+  });
+
+  it('reports what was found, in words and as it came', async () => {
+    const label = { value: 1, name: 'left', voxels: 887, volume_ml: 7.096, components: 2 };
+    const sure = { mean_probability: 0.98983, mean_entropy: 0.0312 };
+    const warning = { code: 'spacing', channel: 'T1', message: 'Along R the voxels are 5 mm.' };
+    const { status: _s, format: _f, progress: _p, deadline_at: _d, expires_at: _e, problem: _q, ...made } = DONE;
+    const report = { ...made, labels: [{ ...label, ...sure }], omitted: 3, warnings: [warning] };
+    answers['GET /v1/segmentations/j1/report'] = (_, reply) => json(reply, 200, report);
+    const { stdout, stderr } = await run('job', 'report', 'j1');
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^1 +left +887 +7\.096 ml +2 +0\.9898 +0\.0312$/m);
+    expect(stdout).toMatch(/^3 more labels did not fit/m);
+    expect(stdout).toMatch(/^warning: spacing \(T1\): Along R the voxels are 5 mm\.$/m);
+    expect(JSON.parse((await run('job', 'report', 'j1', '--json')).stdout)).toEqual(report);
+    expect(await run('job', 'report', 'j2')).toMatchObject({ status: 1, stderr: expect.stringMatching(/not_found/) });
+  });
+
   it('says that a label map is gone', async () => {
     answers['GET /v1/segmentations/j1'] = (_, reply) => json(reply, 200, DONE);
     answers['GET /v1/segmentations/j1/result'] = (_, reply) =>

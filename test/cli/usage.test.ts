@@ -18,7 +18,18 @@ describe('the pdora command', () => {
   it('lists its commands with --help and exits 0', async () => {
     const { status, stdout } = await pdora(['--help']);
     expect(status).toBe(0);
-    for (const command of ['segment', 'job', 'adapter', 'base', 'tenant', 'key', 'audit', 'demo', 'phantom']) {
+    for (const command of [
+      'segment',
+      'job',
+      'adapter',
+      'base',
+      'tenant',
+      'key',
+      'audit',
+      'dicom-seg',
+      'demo',
+      'phantom',
+    ]) {
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     }
   });
@@ -50,6 +61,9 @@ describe('the pdora command', () => {
     [['job', 'show']],
     [['job', 'result', 'id']],
     [['job', 'result', 'id', '-o', 'out.nii']],
+    [['job', 'report']],
+    [['dicom-seg', 'series', '-o', 'out.dcm']],
+    [['dicom-seg', 'series', 'mask.nii.gz', '-o', 'out.nii.gz']],
     [['adapter', 'show', 'Not A Name']],
     [['adapter', 'delete', 'name@alias']],
     [['adapter', 'alias', 'name', 'stable']],

@@ -7,7 +7,7 @@ import { jobSchema } from '../../schemas/api-jobs.ts';
 import { type Outcome, pdora, start } from '../cli/run.ts';
 import { noiseVolume } from '../support/small-model.ts';
 import { makeFolder } from './support/folder.ts';
-import { type SmallSystem, startSmallSystem } from './support/small-system.ts';
+import { labelMap, type SmallSystem, startSmallSystem } from './support/small-system.ts';
 
 /** `pdora` against the built Worker and a real runner: a job from its beginning to its end, and one that is interrupted. */
 
@@ -57,6 +57,28 @@ test('a job’s label map is that of a synchronous call, and is there until it i
   await run(...(await segmentArgs('erased', 24)), '--erase');
   expect((await readFile(join(folder.path, 'erased.out.nii.gz'))).equals(made)).toBe(true);
   expect(await jobs()).toEqual([]);
+});
+
+test('a label map for 3D Slicer is the service’s own, without a server too, and has its report', async () => {
+  const image = join(folder.path, 'slicer.nii.gz');
+  const volume = await noiseVolume([24, 28, 40]);
+  await Promise.all([
+    writeFile(image, volume),
+    writeFile(join(folder.path, 'base.safetensors'), system.model.base.bytes),
+    writeFile(join(folder.path, 'good.safetensors'), system.good),
+  ]);
+  const expected = await labelMap(await system.segment('adapter=good&format=nrrd', volume));
+  const out = (name: string) => join(folder.path, `${name}.seg.nrrd`);
+  await run('segment', image, '-o', out('now'), '--adapter', 'good');
+  await run('segment', image, '-o', out('later'), '--adapter', 'good', '--async');
+  const files = ['--base', join(folder.path, 'base.safetensors'), '--adapter', join(folder.path, 'good.safetensors')];
+  await run('segment', image, '-o', out('local'), '--local', ...files);
+  for (const name of ['now', 'later', 'local']) expect((await readFile(out(name))).equals(expected)).toBe(true);
+
+  const [job] = await jobs();
+  const told = await system.edge.call('GET', `/v1/segmentations/${job?.id}/report`, { key: system.key });
+  expect(JSON.parse((await run('job', 'report', job?.id ?? '', '--json')).stdout)).toEqual(await told.json());
+  await run('job', 'delete', job?.id ?? '');
 });
 
 test('an interrupted command leaves its job cancelled, and nothing written', async () => {

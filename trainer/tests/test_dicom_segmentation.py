@@ -97,15 +97,17 @@ def write_label_map(path: Path, labels: np.ndarray, axes: np.ndarray) -> None:
     nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(voxels), LPS_TO_RAS @ geometry(axes) @ flip), path)
 
 
-def segmentation(tmp_path: Path, series: Path) -> subprocess.CompletedProcess[str]:
+def segmentation(tmp_path: Path, series: Path, *, labels: bool = True) -> subprocess.CompletedProcess[str]:
     if not NODE.exists():
         if os.environ.get("CI"):
             pytest.fail("node_modules is missing")
         pytest.skip("needs node_modules (npm ci)")
     (tmp_path / "labels.json").write_text(json.dumps(LABELS))
-    script = PROJECT / "test" / "support" / "dicom-segmentation.ts"
-    files = [series, tmp_path / "labels.nii.gz", tmp_path / "labels.json", tmp_path / "seg.dcm"]
-    return subprocess.run([NODE, script, *files], capture_output=True, text=True, timeout=60, check=False)
+    command = [NODE, PROJECT / "cli" / "pdora.ts", "dicom-seg", series, tmp_path / "labels.nii.gz"]
+    given = ["--labels", tmp_path / "labels.json"] if labels else []
+    return subprocess.run(
+        [*command, "-o", tmp_path / "seg.dcm", *given], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def assert_frames(path: Path, uids: dict[str, int], labels: np.ndarray, axes: np.ndarray) -> None:
@@ -155,6 +157,27 @@ def test_it_says_whose_it_is_and_what_its_segments_are(tmp_path):
     segments = [(item.SegmentNumber, item.SegmentLabel, coded(item)) for item in found.SegmentSequence]
     tissue = ("SCT", "85756007", "Tissue")
     assert segments == [(1, "box", tuple(CODE.values())), (2, "Läsion", tissue), (3, "nowhere", tissue)]
+
+
+def test_the_label_map_says_what_its_values_mean_and_other_files_of_the_folder_are_left_out(tmp_path):
+    uids = write_series(tmp_path / "series", AXIAL, range(SLICES))
+    (tmp_path / "series" / "notes.txt").write_text("no image")
+    (tmp_path / "series" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    write_label_map(tmp_path / "labels.nii.gz", landmarks(), AXIAL)
+    refused = segmentation(tmp_path, tmp_path / "series", labels=False)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "--labels" in refused.stderr
+
+    # As the service writes it (NIFTI_ECODE_COMMENT), by nibabel.
+    image = nibabel.load(tmp_path / "labels.nii.gz")
+    note = json.dumps({"labels": LABELS, "adapter": None, "base": "sha256:0"}).encode()
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, note))
+    nibabel.save(image, tmp_path / "labels.nii.gz")
+    made = segmentation(tmp_path, tmp_path / "series", labels=False)
+    assert made.returncode == 0, made.stderr
+    assert "2 files" in made.stdout
+    assert_frames(tmp_path / "seg.dcm", uids, landmarks(), AXIAL)
+    assert [item.SegmentLabel for item in pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence] == ["box", "Läsion", "nowhere"]
 
 
 def coded(segment: Dataset) -> tuple[str, str, str]:
