@@ -1,5 +1,6 @@
+import type { Segment } from '../../schemas/slicer-segments.ts';
 import { encodeNrrd } from './nrrd-write.ts';
-import { type Segment, segmentKeys } from './segments.ts';
+import { segmentKeys } from './segments.ts';
 import type { Affine, Vec3 } from './volume.ts';
 
 /** The key under which an answer says what made it. */

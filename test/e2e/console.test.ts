@@ -1,12 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { decode } from 'fast-png';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapterSchema } from '../../schemas/api.ts';
+import { readReport } from '../../schemas/report.ts';
 import { noiseVolume } from '../support/small-model.ts';
 import { seriousFaults } from './support/axe.ts';
 import { addImages, type Browser, hasBrowser, signIn, startBrowser } from './support/browser.ts';
 import { patchManifest } from './support/damage.ts';
-import { pushReady, type SmallSystem, startSmallSystem } from './support/small-system.ts';
+import { labelMap, pushReady, type SmallSystem, startSmallSystem } from './support/small-system.ts';
 
 /** The console in a real browser, before the built Worker and a real runner. */
 describe.skipIf(!hasBrowser)('console', () => {
@@ -62,16 +66,47 @@ describe.skipIf(!hasBrowser)('console', () => {
     const saved = page.waitForEvent('download');
     await article.getByRole('button', { name: 'Label map' }).click();
     expect((await saved).suggestedFilename()).toBe('hospital-painted-labels.nii.gz');
+    expect(await article.getByRole('button', { name: 'DICOM SEG' }).count()).toBe(0);
     expect(faults).toEqual([]);
+  });
+
+  test('shows how sure the service was, and saves for 3D Slicer what the service would answer', async () => {
+    const { page } = await browser.open(system.edge.url);
+    const volume = await noiseVolume([40, 36, 44]);
+    await signIn(page, system.key);
+    await addImages(page, [{ name: 'x.nii.gz', bytes: volume }]);
+    await page.getByRole('checkbox', { name: 'hospital/painted' }).check();
+    await page.getByRole('button', { name: 'Segment', exact: true }).click();
+    const article = page.getByRole('article', { name: 'Result of hospital/painted' });
+    const reply = await system.segment('adapter=painted&report=true&format=nrrd', volume);
+    const report = readReport(reply.headers.get('x-report'));
+    const shown = await article.getByRole('table', { name: 'How sure it was' }).locator('tbody tr').allInnerTexts();
+    expect(report?.labels.length).toBe(2);
+    expect(shown.map((row) => row.split(/\s+/))).toEqual(
+      report?.labels.map(({ name, components, mean_probability: p, mean_entropy: entropy }) => [
+        name,
+        String(components),
+        p?.toFixed(3),
+        entropy?.toFixed(3),
+      ]),
+    );
+    for (const { message } of report?.warnings ?? []) expect(await article.innerText()).toContain(message);
+
+    const saved = page.waitForEvent('download');
+    await article.getByRole('button', { name: '3D Slicer' }).click();
+    expect((await saved).suggestedFilename()).toBe('hospital-painted-labels.seg.nrrd');
+    const [found, expected] = [
+      await nrrdParts(await readFile(await (await saved).path())),
+      await nrrdParts(await labelMap(reply)),
+    ];
+    expect(found.header).toBe(expected.header);
+    expect(found.voxels.equals(expected.voxels)).toBe(true);
   });
 
   test('keeps both adapters that are ticked at once, whichever answer comes first', async () => {
     const { page } = await browser.open(system.edge.url);
     await signIn(page, system.key);
-    let answer = () => {};
-    const other = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
+    const { promise: other, resolve: answer } = Promise.withResolvers<void>();
     await page.route(/\/v1\/adapters\/.*good$/, async (route) => {
       await other;
       await route.continue();
@@ -165,6 +200,12 @@ const LABELS = [
   { value: 1, name: 'left', color: [255, 0, 0] },
   { value: 2, name: 'right', color: [0, 255, 0] },
 ];
+
+/** A NRRD file's header, and its voxels as they were packed. */
+async function nrrdParts(file: Buffer): Promise<{ header: string; voxels: Buffer }> {
+  const end = file.indexOf('\n\n');
+  return { header: file.toString('utf8', 0, end), voxels: await promisify(gunzip)(file.subarray(end + 2)) };
+}
 
 /** Pixels of a canvas that are not grey, the crosshair left out. */
 async function colouredPixels(page: Page, pane: number): Promise<number> {

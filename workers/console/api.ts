@@ -3,6 +3,7 @@ import { adapterSchema, adapterSummarySchema, versionCreatedSchema } from '../..
 import { jobCreatedSchema, jobSchema } from '../../schemas/api-jobs.ts';
 import { aliasSchema } from '../../schemas/api-sharing.ts';
 import { uploadCompletedSchema, uploadSchema } from '../../schemas/api-uploads.ts';
+import { reportSchema } from '../../schemas/report.ts';
 import { Problem, problemOf } from './api/problem.ts';
 
 export type Adapter = z.infer<typeof adapterSchema>;
@@ -10,6 +11,7 @@ export type AdapterSummary = z.infer<typeof adapterSummarySchema>;
 export type Version = Adapter['versions'][number];
 export type Job = z.infer<typeof jobSchema>;
 export type Upload = z.infer<typeof uploadSchema>;
+export type Report = z.infer<typeof reportSchema>;
 export type Output = Job['output'];
 
 /** Of one wait for the rate, and how many of them. */
@@ -84,6 +86,11 @@ export class Api {
 
   async result(id: string): Promise<Blob> {
     return await (await this.#send(`/v1/segmentations/${encodeURIComponent(id)}/result`)).blob();
+  }
+
+  /** What a segmentation found and how sure it was. */
+  async report(id: string): Promise<Report> {
+    return await this.#json(`/v1/segmentations/${encodeURIComponent(id)}/report`, reportSchema);
   }
 
   /** Cancels what runs, erases what has ended. */

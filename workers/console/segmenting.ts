@@ -4,6 +4,7 @@ import { download, fileName } from './download.ts';
 import type { Image } from './image/image.ts';
 import { takeImages } from './image/take.ts';
 import { carryOut, fetchResult, isUnderWay, newRun, type Run, volumesFor } from './run/run.ts';
+import { fileOf, type Saved } from './run/saved.ts';
 import type { Place, Plane } from './viewer/pane.ts';
 import { Stage } from './viewer/stage.ts';
 
@@ -130,7 +131,10 @@ export class Segmenting {
   async run(): Promise<void> {
     this.#running = new AbortController();
     const volumes = this.#volumes();
-    const started = this.choices.map((choice) => ({ run: newRun(refOf(choice)), card: choice.card }));
+    const started = this.choices.map((choice) => {
+      const series = this.#imageOf(choice.card.channels[0] ?? '')?.series ?? null;
+      return { run: newRun(refOf(choice), { series }), card: choice.card };
+    });
     this.runs = started.map(({ run }) => run);
     this.extra = null;
     this.#say('Segmenting');
@@ -150,13 +154,28 @@ export class Segmenting {
     this.#running.abort();
   }
 
+  /** Makes a file of a result and saves it. Where that cannot be, the run says why. */
+  async save(run: Run, what: Saved): Promise<void> {
+    run.unsaved = null;
+    this.#changed();
+    try {
+      const { file, name } = await fileOf(run, what);
+      download(file, fileName(run.ref, name));
+      this.#say('The file is saved');
+    } catch (error) {
+      run.unsaved = asProblem(error);
+      this.#say(run.unsaved.message);
+    }
+    this.#changed();
+  }
+
   /** Segments once more, for the probabilities, and saves them. */
   async saveProbabilities(run: Run): Promise<void> {
     const choice = this.choices.find((one) => refOf(one) === run.ref);
     const channels = choice === undefined ? null : volumesFor(choice.card, this.#volumes());
     if (channels === null) return;
     this.#running = new AbortController();
-    const extra = newRun(run.ref, 'probabilities');
+    const extra = newRun(run.ref, { output: 'probabilities' });
     this.extra = extra;
     this.#changed();
     await carryOut(this.#api, extra, channels, this.#changed, this.#running.signal);
@@ -223,10 +242,15 @@ export class Segmenting {
     this.assigned = assigned;
   }
 
+  #imageOf(channel: string): Image | undefined {
+    const id = this.assigned.get(channel);
+    return this.images.find((one) => one.id === id);
+  }
+
   #volumes(): Map<string, Blob> {
     const volumes = new Map<string, Blob>();
-    for (const [channel, id] of this.assigned) {
-      const image = this.images.find((one) => one.id === id);
+    for (const channel of this.assigned.keys()) {
+      const image = this.#imageOf(channel);
       if (image !== undefined) volumes.set(channel, image.file);
     }
     return volumes;
@@ -234,7 +258,7 @@ export class Segmenting {
 
   async #draw(): Promise<void> {
     const [channel = ''] = this.channels;
-    const shown = this.images.find(({ id }) => id === this.assigned.get(channel)) ?? this.images[0];
+    const shown = this.#imageOf(channel) ?? this.images[0];
     const scenes = this.#done().map(({ ref, file, rows }) => ({ caption: ref, labelMap: file, rows }));
     if (shown !== undefined || scenes.length > 0) await this.stage.show(shown?.file ?? null, scenes);
     this.#changed();

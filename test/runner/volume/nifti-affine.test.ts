@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readNifti } from '../../../gpu-runner/volume/nifti-read.ts';
+import { readHeader } from '../../../workers/console/nifti/header.ts';
 import { byteVoxels, type RawNifti, rawNifti } from './raw-nifti.ts';
 
 const GRID: RawNifti = {
@@ -94,8 +95,11 @@ const CASES: readonly [string, RawNifti, readonly number[]][] = [
 
 describe('the affine of a file', () => {
   it.each(CASES)('is %s', async (_, raw, expected) => {
-    const { volume } = await readNifti(rawNifti({ ...GRID, ...raw }));
+    const file = rawNifti({ ...GRID, ...raw });
+    const { volume } = await readNifti(file);
     for (const [n, value] of expected.entries()) expect(volume.affine[n]).toBeCloseTo(value, 12);
+    // The console reads the service's answers by the same rule.
+    for (const [n, value] of expected.entries()) expect(readHeader(file).affine.flat()[n]).toBeCloseTo(value, 6);
     expect(Array.from(volume.affine.subarray(12))).toEqual([0, 0, 0, 1]);
   });
 
@@ -103,5 +107,6 @@ describe('the affine of a file', () => {
     const raw = { ...GRID, sformCode: 1, srow: UNIT, quatern: [1, 1, 1] };
     const { volume } = await readNifti(rawNifti(raw));
     expect(Array.from(volume.affine.subarray(0, 12))).toEqual(UNIT);
+    expect(readHeader(rawNifti(raw)).affine.flat()).toEqual(UNIT);
   });
 });

@@ -1,6 +1,6 @@
 import type { LabelMap } from './label-map.ts';
 import { SegmentationError } from './segmentation-error.ts';
-import type { Point, Slice } from './source-series.ts';
+import { groupsOf, type Point, type Slice } from './source-series.ts';
 
 /** A slice with the labels of its pixels, row by row. */
 export interface Plane {
@@ -15,8 +15,25 @@ const TOLERANCE_VOXELS = 0.1;
  * The labels of each slice's own pixels, found by where they lie and not by the order of files, from below along the
  * slices' normal. Throws `SegmentationError` where a slice does not lie on the label map's voxels, as in a series with
  * gaps or a tilted gantry that was resampled, and where a label lies on no slice: nothing is moved or dropped silently.
+ * Of a series that was converted to several volumes, by the turns of its images, the one counts that the label map is of.
  */
 export function planesOf(slices: readonly Slice[], map: LabelMap): Plane[] {
+  const [group = [], ...others] = groupsOf(slices);
+  if (others.length === 0) return planesOfGroup(group, map);
+  const fitting = [group, ...others].flatMap((one) => {
+    try {
+      return [planesOfGroup(one, map)];
+    } catch (error) {
+      if (error instanceof SegmentationError) return [];
+      throw error;
+    }
+  });
+  const [planes, ambiguous] = fitting;
+  if (planes !== undefined && ambiguous === undefined) return planes;
+  throw new SegmentationError('The series has images of several sizes or orientations, and none of these fits.');
+}
+
+function planesOfGroup(slices: readonly Slice[], map: LabelMap): Plane[] {
   const planes = slices
     .toSorted((a, b) => along(a) - along(b))
     .map((slice) => ({ slice, labels: labelsOf(slice, map) }));
@@ -73,7 +90,7 @@ function offsetOf(index: readonly number[], { shape: [ni, nj] }: LabelMap): numb
 }
 
 /** How far along the slices' normal a slice lies, in millimetres. */
-export function along({ origin, right, down }: Slice): number {
+export function along({ origin, right, down }: Pick<Slice, 'origin' | 'right' | 'down'>): number {
   const normal: Point = [
     right[1] * down[2] - right[2] * down[1],
     right[2] * down[0] - right[0] * down[2],

@@ -20,7 +20,7 @@ const PIXEL_DATA = '7FE00010';
 
 /**
  * The headers of a series' files, in any order. Throws `SegmentationError` for a file that is no single image, and where
- * they are not of one series, one frame of reference, one size and one orientation.
+ * they are not of one series and one frame of reference.
  */
 export function readSeries(files: readonly Uint8Array[]): Slice[] {
   const slices = files.map(sliceOf);
@@ -31,16 +31,33 @@ export function readSeries(files: readonly Uint8Array[]): Slice[] {
       throw new SegmentationError(`Expected one DICOM series, found images that differ in ${name}.`);
     }
   }
-  for (const { rows, columns, right, down } of slices) {
-    const turned = distance(right, first.right) + distance(down, first.down);
-    if (rows !== first.rows || columns !== first.columns || turned > 1e-3) {
-      throw new SegmentationError('Expected images of one size and orientation.');
-    }
-  }
   if (new Set(slices.map(({ header }) => header['SOPInstanceUID'])).size < slices.length) {
     throw new SegmentationError('Expected each image of the series once.');
   }
   return slices;
+}
+
+/** Images of one size and orientation, as a volume has them: of a series of localizers there are several such groups. */
+export function groupsOf(slices: readonly Slice[]): Slice[][] {
+  const groups: [Slice, ...Slice[]][] = [];
+  for (const slice of slices) {
+    const like = groups.find(([first]) => {
+      const turned = distance(slice.right, first.right) + distance(slice.down, first.down);
+      return slice.rows === first.rows && slice.columns === first.columns && turned <= 1e-3;
+    });
+    if (like === undefined) groups.push([slice]);
+    else like.push(slice);
+  }
+  return groups;
+}
+
+/** Whether a file is an image of a series; what is no readable DICOM file is none. */
+export function isOfSeries(file: Uint8Array, uid: string): boolean {
+  try {
+    return headerOf(file)['SeriesInstanceUID'] === uid;
+  } catch {
+    return false;
+  }
 }
 
 function sliceOf(file: Uint8Array): Slice {

@@ -1,3 +1,10 @@
+/** The DICOM images that a volume was made of. */
+export interface Series {
+  readonly uid: string;
+  /** All that were dropped with them, those of other series among them. */
+  readonly dropped: readonly File[];
+}
+
 /** A volume that was dropped and can be sent. */
 export interface Image {
   readonly id: string;
@@ -5,6 +12,6 @@ export interface Image {
   readonly name: string;
   /** Gzipped NIfTI with nothing but geometry and voxels. */
   readonly file: Blob;
-  /** The DICOM files that it was made of, which stay in the browser; null where a NIfTI file was dropped. */
-  readonly series: readonly File[] | null;
+  /** What it was made of, which stays in the browser; null where a NIfTI file was dropped. */
+  readonly series: Series | null;
 }

@@ -1,7 +1,7 @@
 import { convertSeries } from '../dicom/convert.ts';
 import { makeAnonymous } from './anonymous.ts';
 import { gunzip, gzip, isGzip } from './gzip.ts';
-import type { Image } from './image.ts';
+import type { Image, Series } from './image.ts';
 
 const NIFTI = /\.nii(\.gz)?$/i;
 
@@ -15,11 +15,11 @@ export async function takeImages(files: readonly File[]): Promise<Image[]> {
   const converted = slices.length === 0 ? [] : await convertSeries(slices);
   return await Promise.all([
     ...volumes.map((file) => imageOf(file, null)),
-    ...converted.map((file) => imageOf(file, slices)),
+    ...converted.map(({ file, uid }) => imageOf(file, { uid, dropped: slices })),
   ]);
 }
 
-async function imageOf(file: File, series: readonly File[] | null): Promise<Image> {
+async function imageOf(file: File, series: Series | null): Promise<Image> {
   const start = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   const bytes = isGzip(start) ? await gunzip(file) : new Uint8Array(await file.arrayBuffer());
   makeAnonymous(bytes);

@@ -1,3 +1,4 @@
+import { answerName } from '../../../schemas/answer-formats.ts';
 import { asProblem, type Problem } from '../api/problem.ts';
 import type { Api, Job } from '../api.ts';
 import { download, fileName } from '../download.ts';
@@ -24,8 +25,7 @@ export class History {
 
   async save(job: Job): Promise<void> {
     await this.#trying(async () => {
-      const what = job.output === 'labels' ? 'labels' : 'probabilities';
-      download(await this.#api.result(job.id), fileName(job.adapter, `${what}.nii.gz`));
+      download(await this.#api.result(job.id), fileName(job.adapter, answerName(job.format, job.output)));
     });
   }
 

@@ -1,5 +1,6 @@
 import { asProblem, Problem } from '../api/problem.ts';
-import type { Adapter, Api, Job, Output } from '../api.ts';
+import type { Adapter, Api, Job, Output, Report } from '../api.ts';
+import type { Series } from '../image/image.ts';
 import { follow } from './follow.ts';
 import { type LabelRow, labelRows } from './label-map.ts';
 import { sendVolumes } from './send.ts';
@@ -8,16 +9,23 @@ import { sendVolumes } from './send.ts';
 export interface Run {
   readonly ref: string;
   readonly output: Output;
+  /** The DICOM images that it segments; null where there are none, or the page cannot know. */
+  readonly series: Series | null;
   state: 'sending' | Job['status'];
   progress: number;
   job: Job | null;
   problem: Problem | null;
   file: Blob | null;
   rows: LabelRow[];
+  report: Report | null;
+  /** Why a file of it could not be made. */
+  unsaved: Problem | null;
 }
 
-export function newRun(ref: string, output: Output = 'labels'): Run {
-  return { ref, output, state: 'sending', progress: 0, job: null, problem: null, file: null, rows: [] };
+export function newRun(ref: string, more: Partial<Pick<Run, 'output' | 'series'>> = {}): Run {
+  const { output = 'labels', series = null } = more;
+  const nothing = { job: null, problem: null, file: null, rows: [], report: null, unsaved: null };
+  return { ref, output, series, state: 'sending', progress: 0, ...nothing };
 }
 
 export function isUnderWay({ state }: Run): boolean {
@@ -63,7 +71,11 @@ export async function carryOut(
 /** Fetches what a segmentation has made. */
 export async function fetchResult(api: Api, run: Run, id: string): Promise<void> {
   run.file = await api.result(id);
-  run.rows = run.output === 'labels' ? await labelRows(run.file) : [];
+  if (run.output === 'labels') {
+    // The result is as good without its report.
+    run.report = await api.report(id).catch(() => null);
+    run.rows = await labelRows(run.file, run.report?.labels ?? []);
+  }
   run.state = 'succeeded';
 }
 

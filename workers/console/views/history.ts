@@ -52,7 +52,7 @@ function jobView(model: History, job: Job, onShow: (job: Job) => void): Template
     </td>
     <td class="actions">
       ${
-        kept && job.output === 'labels'
+        kept && job.output === 'labels' && job.format === 'nifti'
           ? html`<button aria-label="Show the result of ${name}" @click=${() => onShow(job)}>Show</button>`
           : nothing
       }

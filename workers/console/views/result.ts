@@ -1,10 +1,11 @@
-import { html, nothing, svg, type TemplateResult } from 'lit-html';
-import { download, fileName } from '../download.ts';
+import { html, nothing, type TemplateResult } from 'lit-html';
 import type { Colour, LabelRow } from '../run/label-map.ts';
 import { isUnderWay, type Run } from '../run/run.ts';
 import type { Segmenting } from '../segmenting.ts';
 import { PLANES, type Plane } from '../viewer/pane.ts';
-import { millilitres, problemView, status, type View } from './parts.ts';
+import { millilitres, problemView, status } from './parts.ts';
+import { madeBy, reportView } from './report.ts';
+import { savingView } from './saving.ts';
 
 const PLANE_NAMES: Readonly<Record<Plane, string>> = {
   all: 'All',
@@ -68,7 +69,7 @@ function runView(model: Segmenting, run: Run): TemplateResult {
       ${status(run.state)}
     </header>
     ${isUnderWay(run) ? progressView(run) : nothing} ${problemView(run.problem)}
-    ${run.file === null ? nothing : html`${labelsView(model, run)} ${savingView(model, run)} ${madeBy(run)}`}
+    ${run.file === null ? nothing : html`${labelsView(model, run)} ${reportView(run)} ${savingView(model, run)} ${madeBy(run)}`}
   </article>`;
 }
 
@@ -115,41 +116,6 @@ function labelView(model: Segmenting, run: Run, row: LabelRow): TemplateResult {
     <td class="number">${millilitres(row.ml)} ml</td>
     <td class="number fine">${row.voxels.toLocaleString()}</td>
   </tr>`;
-}
-
-function savingView(model: Segmenting, run: Run): TemplateResult {
-  const { file } = run;
-  const repeatable = model.choices.length > 0 && run.job !== null;
-  return html`<div class="saving">
-    <button @click=${() => file !== null && download(file, fileName(run.ref, 'labels.nii.gz'))}>
-      ${downloadIcon()}Label map <span class="fine">.nii.gz</span>
-    </button>
-    ${
-      repeatable
-        ? html`<button ?disabled=${model.underWay} @click=${() => void model.saveProbabilities(run)}>
-            ${downloadIcon()}Probabilities <span class="fine">runs again</span>
-          </button>`
-        : nothing
-    }
-  </div>`;
-}
-
-function madeBy({ job }: Run): View {
-  if (job === null) return nothing;
-  return html`<details class="fine">
-    <summary>Made by</summary>
-    <dl>
-      <dt>Adapter</dt>
-      <dd>${job.adapter}${job.version === null ? '' : ` version ${job.version}`}<br /><code>${job.adapter_digest ?? ''}</code></dd>
-      <dt>Base</dt>
-      <dd><code>${job.base_digest}</code></dd>
-    </dl>
-  </details>`;
-}
-
-function downloadIcon(): TemplateResult {
-  const arrow = svg`<path d="M8 2v8m0 0 3-3m-3 3L5 7M3 13h10" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round"/>`;
-  return html`<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">${arrow}</svg>`;
 }
 
 function toHex(colour: Colour): string {
