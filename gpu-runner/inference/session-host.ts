@@ -32,7 +32,7 @@ export interface SessionHostOptions {
   readonly onWindow?: OnWindow | undefined;
 }
 
-/** The memory of their windows is what bounds them, where there is such a limit; a session that was never run takes little. */
+/** The memory of their windows bounds them too, where there is such a limit. */
 const MAX_SESSIONS = 8;
 const MAX_ACTIVE = 32;
 /** A window of 192^3 at feature size 48 takes minutes on few CPU cores. */
