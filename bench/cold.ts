@@ -50,7 +50,7 @@ interface Pair {
 /** Each adapter twice in a row, all of them in turn, so that the first call finds it gone and the second one there. */
 async function pairs(scene: Scene, rounds: number, left: number): Promise<Pair[]> {
   const made: Pair[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let turn = 0; turn < rounds; turn++) {
     for (let n = 0; n < ADAPTERS; n++) {
       made.push({ cold: await segment(scene, n, 'cold'), hot: await segment(scene, n, 'hot') });
     }
@@ -69,8 +69,11 @@ async function segment({ system, key, fleet }: Scene, n: number, tier: string): 
   return milliseconds;
 }
 
+function median(values: readonly number[]): number {
+  return percentile(values, 0.5);
+}
+
 function finding(rule: string, made: readonly Pair[], { adapters }: Fleet): Finding {
-  const median = (values: readonly number[]) => percentile(values, 0.5);
   const added = made.map(({ cold: first, hot }) => first - hot);
   const megabytes = round((adapters[0]?.bytes.length ?? 0) / 1e6);
   const hot = round(median(made.map((pair) => pair.hot)));

@@ -88,7 +88,7 @@ async function held(runner: SpawnedRunner): Promise<{ bytes: number; files: numb
 }
 
 function told({ ended, faults }: Tally): string {
-  const ends = [...ended].toSorted().map(([how, count]) => `${count} ${how}`);
+  const ends = [...ended].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([how, count]) => `${count} ${how}`);
   return [...ends, ...faults.slice(0, 5)].join('; ');
 }
 

@@ -19,16 +19,16 @@ export async function swap(): Promise<Finding[]> {
   const runner = await spawnRunner([fleet.base, ...fleet.adapters], { PDORA_ADAPTER_CACHE_MB: '2048' });
   try {
     await untilQuiet('swap');
-    await calls(runner, fleet, new Array<number>(WARM).fill(0));
+    await calls(runner, fleet, alwaysFirst(WARM));
     const before = await settled(runner);
     await calls(runner, fleet, shuffled(ADAPTERS, 1));
     const bytes = fleet.adapters.reduce((sum, file) => sum + file.bytes.byteLength, 0);
     const times = { one: [] as number[], many: [] as number[] };
-    for (let round = 0; round < ROUNDS; round++) {
-      const order = shuffled(ADAPTERS, 2 + round);
+    for (let turn = 0; turn < ROUNDS; turn++) {
+      const order = shuffled(ADAPTERS, 2 + turn);
       for (let at = 0; at < ADAPTERS; at += BLOCK) {
         times.many.push(await calls(runner, fleet, order.slice(at, at + BLOCK)));
-        times.one.push(await calls(runner, fleet, new Array<number>(BLOCK).fill(0)));
+        times.one.push(await calls(runner, fleet, alwaysFirst(BLOCK)));
       }
     }
     const after = await settled(runner);
@@ -58,9 +58,16 @@ function throughput({ one, many }: { one: readonly number[]; many: readonly numb
 }
 
 function memory(before: number, after: number, bytes: number): Finding {
-  const megabytes = (value: number) => Math.round(value / 1e6);
   const detail = `${megabytes(before)} MB with one adapter, ${megabytes(after)} MB after 200 whose files have ${megabytes(bytes)} MB`;
   return atMost("growth of resident memory, times the adapters' bytes", (after - before) / bytes, 1.2, detail);
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e6);
+}
+
+function alwaysFirst(length: number): number[] {
+  return Array.from({ length }, () => 0);
 }
 
 /** Resident bytes when nothing has been asked for a while. */

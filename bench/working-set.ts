@@ -35,8 +35,8 @@ export async function workingSet(): Promise<Finding[]> {
 
 async function measure(fleet: Fleet, ample: SpawnedRunner, small: SpawnedRunner, megabytes: number): Promise<Finding> {
   const found = { ample: [] as Call[], small: [] as Call[] };
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = shuffled(ADAPTERS, 2 + round);
+  for (let turn = 0; turn < ROUNDS; turn++) {
+    const order = shuffled(ADAPTERS, 2 + turn);
     for (let at = 0; at < ADAPTERS; at += BLOCK) {
       const block = order.slice(at, at + BLOCK);
       found.ample.push(...(await calls(ample, fleet, block)));

@@ -15,7 +15,11 @@ export async function startMonai(
   { device, autocast }: { readonly device: Provider; readonly autocast: boolean },
 ): Promise<Monai> {
   const { file, words, env } = pythonCommand('monai_segment.py', [
-    ...[base, '--threads', threads, '--device', device],
+    base,
+    '--threads',
+    threads,
+    '--device',
+    device,
     ...(autocast ? ['--autocast'] : []),
   ]);
   const child = spawn(file, words, { env, stdio: ['pipe', 'pipe', 'inherit'] });

@@ -6,7 +6,7 @@ import { smallModel } from '../support/small-model.ts';
 import { type SpawnedRunner, spawnRunner } from '../support/spawned-runner.ts';
 
 /** `npm run bench -- long-run` asks two thousand times and looks at memory too. */
-const REQUESTS = 120;
+const REQUESTS = 100;
 /** From here on nothing more may be open. */
 const WARM = 30;
 const AT_ONCE = 5;

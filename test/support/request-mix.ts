@@ -85,11 +85,6 @@ export async function makeMix(model: SmallModel, adapterCount: number): Promise<
       }),
     ),
   );
-  const pick = <T>(from: readonly T[], seed: number): T => {
-    const picked = from[choose(seed, from.length)];
-    if (picked === undefined) throw new Error('nothing to pick from');
-    return picked;
-  };
   return {
     files: [model.base, ...adapters, untrue, cut],
     base: model.base,
@@ -116,6 +111,12 @@ export async function makeMix(model: SmallModel, adapterCount: number): Promise<
       return { question: asked, fate: { kind: 'answered' }, tenant };
     },
   };
+}
+
+function pick<T>(from: readonly T[], seed: number): T {
+  const picked = from[choose(seed, from.length)];
+  if (picked === undefined) throw new Error('nothing to pick from');
+  return picked;
 }
 
 function volumesThatAreNone(good: Uint8Array<ArrayBuffer>): { volume: Uint8Array<ArrayBuffer> }[] {

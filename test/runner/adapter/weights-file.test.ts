@@ -13,9 +13,9 @@ const ADAPTER: FeedableAdapter = {
   slots: new Map(
     ['première.weight', 'second.weight'].map((parameter, n) => {
       const [out, into, rank] = [5 + n, 7, 3 - n];
-      const values = (from: number, length: number) => hashedValues(from, [length]);
-      const slot = { up: values(1 + n, out * rank), down: values(2, rank * into), cOut: values(3, out) };
-      return [parameter, { parameter, rank, ...slot, cIn: values(4, into) }];
+      const slot = { up: hashedValues(1 + n, [out * rank]), down: hashedValues(2, [rank * into]) };
+      const scales = { cOut: hashedValues(3, [out]), cIn: hashedValues(4, [into]) };
+      return [parameter, { parameter, rank, ...slot, ...scales }];
     }),
   ),
   replaced: new Map([
