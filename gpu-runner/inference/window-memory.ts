@@ -15,7 +15,7 @@ const SCORES_AT_ONCE = 3;
 
 /**
  * About the memory, in bytes, that one window takes inside the network. Within a tenth of what a process was seen to
- * grow by at its first window: 1.00 GB at feature size 24 and 96^3, 1.76 GB at 48 and 96^3, 2.66 GB at 12 and 192^3.
+ * grow by at its first window: 1.00 GB at feature size 24 and 96^3, 1.76 GB at 48 and 96^3, 2.76 GB at 12 and 192^3.
  */
 export function windowBytes(architecture: Architecture, window: Vec3): number {
   const { feature_size, num_heads, window_size } = architecture;

@@ -16,7 +16,7 @@ interface Expansion {
   /** Names the values below. */
   readonly name: string;
   /** What a tap counts for at a place of `to`. */
-  factor(tap: number, place: readonly [number, number, number, number, number]): number;
+  readonly factor: (tap: number, place: readonly [number, number, number, number, number]) => number;
 }
 
 const CUBE = 27;
@@ -41,7 +41,7 @@ export class BlockedKernels {
       taps: CUBE,
       to: [POINTS, pairs, pairs, 3, pairs === 1 ? 3 : 2],
       name: `points.${pairs}`,
-      factor(tap, [point, out, from, row, column]) {
+      factor: (tap, [point, out, from, row, column]) => {
         const [a, b, c] = place(tap);
         return b === row && c === alongRow(pairs, out, from, column) ? kernelFactor(point, a) : 0;
       },
@@ -57,7 +57,7 @@ export class BlockedKernels {
       taps: CUBE,
       to: [1, pairs, 3, 3, 2 + pairs],
       name: `image.${pairs}`,
-      factor(tap, [, out, slice, row, column]) {
+      factor: (tap, [, out, slice, row, column]) => {
         const [a, b, c] = place(tap);
         return a === slice && b === row && c === column - out ? 1 : 0;
       },
@@ -104,7 +104,7 @@ export class BlockedKernels {
       taps: CUBE * PARITIES,
       to: [1, 2 * pairs, 2, 2, 2],
       name: `up.${pairs}.${row}.${column}`,
-      factor(tap, [, out, slice, b, c]) {
+      factor: (tap, [, out, slice, b, c]) => {
         const parities = finePlace(out, pairs, row, pairs === 1 ? column : 1 - (out % pairs));
         const [i, j, k] = place(Math.floor(tap / PARITIES));
         const from = parity(tap % PARITIES);
@@ -124,7 +124,7 @@ export class BlockedKernels {
       taps: PARITIES,
       to: [1, 2 * pairs, 2, 1, 1],
       name: `up.pointwise.${pairs}.${row}.${column}`,
-      factor(tap, [, out, slice]) {
+      factor: (tap, [, out, slice]) => {
         const parities = finePlace(out, pairs, row, pairs === 1 ? column : out % pairs);
         const own = parities.every((value, axis) => value === parity(tap)[axis]);
         return own && slice === Math.floor(out / pairs) ? 1 : 0;

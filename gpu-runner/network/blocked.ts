@@ -48,7 +48,7 @@ function columns({ grid, pairs, shifted }: Blocked): number {
   return pairs === 1 ? grid[2] : grid[2] / 2 + (shifted ? 1 : 0);
 }
 
-function dims(x: Blocked): number[] {
+function dims(x: Blocked): readonly [number, number, number, number] {
   return [x.grid[0], lanes(x), x.grid[1], columns(x)];
 }
 
@@ -73,7 +73,7 @@ export class BlockedConvolutions {
   fromRows(rows: Ref, grid: Vec3, channels: number, pairs: Pairs): Blocked {
     const blocked: Blocked = { ref: '', grid, channels, pairs, shifted: false };
     const [d, l, h, w] = dims(blocked);
-    const joined = this.#graph.reshape(rows, [d ?? 0, h ?? 0, w ?? 0, l ?? 0]);
+    const joined = this.#graph.reshape(rows, [d, h, w, l]);
     return { ...blocked, ref: this.#node('ReorderInput', [joined], { channels_last: { int: 1 } }) };
   }
 
@@ -104,7 +104,7 @@ export class BlockedConvolutions {
     const graph = this.#graph;
     const depth = x.grid[0];
     const tiles = end - start;
-    const [, l, h, w] = dims(x) as [number, number, number, number];
+    const [, l, h, w] = dims(x);
     const [, ...slice] = dims(made);
     const name = `${depth}.${start}.${end}`;
     const index = graph.constant(`tiles.${name}`, [tiles * POINTS], () =>
@@ -237,7 +237,7 @@ export class BlockedConvolutions {
   #total(x: Blocked, op: 'ReduceSum' | 'ReduceSumSquare'): Ref {
     const graph = this.#graph;
     const block = this.#block;
-    const [d, l, h, w] = dims(x) as [number, number, number, number];
+    const [d, l, h, w] = dims(x);
     const sum = (values: Ref, axes: readonly number[], how: string) =>
       graph.node(
         how,
@@ -252,7 +252,7 @@ export class BlockedConvolutions {
 
   #withoutEnds(x: Blocked): Blocked {
     const graph = this.#graph;
-    const [d, l, h, w] = dims(x) as [number, number, number, number];
+    const [d, l, h, w] = dims(x);
     const apart = graph.reshape(x.ref, [d, l / this.#block, h, w, this.#block]);
     return { ...x, ref: graph.reshape(graph.node('Mul', [apart, this.#ends(x)]), [d, l, h, w]) };
   }
@@ -292,7 +292,7 @@ export class BlockedConvolutions {
   #woven(made: Blocked, part: (row: number, column: number) => Ref): Blocked {
     const graph = this.#graph;
     const block = this.#block;
-    const [d, l, h, w] = dims(made) as [number, number, number, number];
+    const [d, l, h, w] = dims(made);
     const rowsOf = (row: number): Ref => {
       const many = (d + 2) * (l / block) * (h / 2);
       if (made.pairs === 2) return graph.reshape(part(row, 0), [many, 1, w * block]);

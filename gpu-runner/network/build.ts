@@ -5,7 +5,7 @@ import { Convolutions, type Volume } from './convolutions.ts';
 import { Graph, type Ref } from './graph.ts';
 import type { Value } from './onnx-proto.ts';
 import { type ParameterSource, Parameters } from './parameters.ts';
-import { Transformer } from './transformer.ts';
+import { type Tokens, Transformer } from './transformer.ts';
 
 export const IMAGE_INPUT = 'image';
 export const LOGITS_OUTPUT = 'logits';
@@ -51,15 +51,15 @@ export function swinUnetr(
 ): Ref {
   const transformer = new Transformer(graph, parameters, a);
   const convolutions = new Convolutions(graph, parameters, block);
-  const states = transformer.hiddenStates(image, window).map((tokens) => transformer.volume(tokens));
-  const [h0, h1, h2, h3, h4] = states as [Volume, Volume, Volume, Volume, Volume];
+  const [h0, h1, h2, h3, h4] = transformer.hiddenStates(image, window);
+  const encode = (tokens: Tokens, name: string) => convolutions.encode(transformer.volume(tokens), `${name}.layer`);
   const whole: Volume = { grid: window, channels: a.in_channels, as: { plain: image } };
   const skips = [
-    h3,
-    ...[h2, h1, h0].map((h, at) => convolutions.encode(h, `encoder${4 - at}.layer`)),
+    transformer.volume(h3),
+    ...[h2, h1, h0].map((h, at) => encode(h, `encoder${4 - at}`)),
     convolutions.encodeImage(whole, 'encoder1.layer', a.feature_size),
   ];
-  let coarse = convolutions.encode(h4, 'encoder10.layer');
+  let coarse = encode(h4, 'encoder10');
   for (const [at, skip] of skips.entries()) coarse = convolutions.up(coarse, skip, `decoder${5 - at}`);
   return convolutions.head(coarse);
 }

@@ -18,12 +18,7 @@ export class Graph {
   readonly #inputs = new Map<Ref, Value>();
 
   /** Adds a node with one output and returns the output's name. */
-  node(
-    op: string,
-    inputs: readonly Ref[],
-    attributes: Readonly<Record<string, Attribute>> = {},
-    domain: string | undefined = undefined,
-  ): Ref {
+  node(op: string, inputs: readonly Ref[], attributes: Readonly<Record<string, Attribute>> = {}, domain?: string): Ref {
     const output = `${op}.${this.#nodes.length}`;
     this.#nodes.push({ op, inputs, output, attributes, ...(domain === undefined ? {} : { domain }) });
     return output;

@@ -8,7 +8,7 @@ const fault = { code: 'invalid_adapter', path: 'manifest.selftest.roi_size' } as
 
 describe('the memory of a window', () => {
   it.each([
-    ['feature size 12, 192^3', f12, [192, 192, 192], 2.66e9],
+    ['feature size 12, 192^3', f12, [192, 192, 192], 2.76e9],
     ['feature size 24, 96^3', f24, [96, 96, 96], 1.0e9],
     ['feature size 48, 96^3', tinyArchitecture({ feature_size: 48 }), [96, 96, 96], 1.76e9],
   ] as const)('is what was measured: %s', (_, architecture, window, measured) => {
