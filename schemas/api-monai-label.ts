@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ERROR_CODES } from './errors.ts';
 import {
   DEADLINE_DEFAULT_SECONDS,
   DEADLINE_MAX_SECONDS,
@@ -8,8 +9,8 @@ import {
 
 /** JSON bodies and replies of MONAI Label's API, as far as its clients need it. */
 
-/** Every error, as FastAPI tells one. */
-export const detailSchema = z.object({ detail: z.string() });
+/** Every error, as FastAPI tells one, with the public API's code and the request's id beside it. */
+export const detailSchema = z.object({ detail: z.string(), code: z.enum(ERROR_CODES), request_id: z.string() });
 
 export const authSchema = z.object({ enabled: z.boolean(), client_id: z.string(), realm: z.string() });
 

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createClient, type UnreachableError } from '../../client/index.ts';
+import { DIRECT_MOST_BYTES } from '../../client/uploads.ts';
+import { DIRECT_BODY_MAX_BYTES } from '../../schemas/limits.ts';
 
 /** The client before a service that answers in turn what it is told, or breaks the connection (null). */
 
@@ -74,6 +76,7 @@ test('a broken connection is tried again only where that does no harm', async ()
 });
 
 test('what is too large for one request goes in parts, and is deleted where nothing comes of it', async () => {
+  expect(DIRECT_MOST_BYTES).toBe(DIRECT_BODY_MAX_BYTES);
   const large = new Blob([new Uint8Array(95_000_001)]);
   const parts = [{ size: 90_000_000 }, { size: 5_000_001 }];
   const begun = () => Response.json({ id: 'u', parts }, { status: 201 });

@@ -1,4 +1,4 @@
-"""Train a base or an adapter, store it, and measure the stored file on the test cases; or convert a checkpoint."""
+"""Train a base or an adapter, store it, and measure the stored file on the test cases; convert a checkpoint; describe."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from pdora.attach import attach
 from pdora.config import AttachOptions, Config, read_config
 from pdora.convert import read_description, to_adapter, to_base
+from pdora.describe import manifest_of, with_provenance
 from pdora.files import Adapter, Base, load_base, save_adapter, save_base
 from pdora.inputs import input_ranges
 from pdora.network import build_network, new_head
@@ -29,11 +30,13 @@ from pdora.train import train
 
 def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    if given.threads:
+    if getattr(given, "threads", None):
         torch.set_num_threads(given.threads)
     try:
         if given.kind == "convert":
             stored = _convert(given)
+        elif given.kind == "describe":
+            return _describe(given)
         else:
             config = read_config(given.config, given.kind, given.data)
             stored = run(config, given.out or Path(f"{config.task.name}.safetensors"), resume=given.resume)
@@ -47,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pdora-train", description=__doc__)
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="base|adapter|convert")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="base|adapter|convert|describe")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--threads", type=int, help="CPU threads")
     for kind in ("base", "adapter"):
@@ -63,7 +66,22 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--base", type=Path, help="the base it was fine-tuned from: writes an adapter, else a base")
     one.add_argument("--config", type=Path, help="YAML file with labels, channels, window; needed for a base")
     one.add_argument("-o", "--out", required=True, type=Path, help="file to write")
+    one = kinds.add_parser("describe", help="add to a trained file what its training images were like; no weight changes")
+    one.add_argument("file", type=Path)
+    one.add_argument("--config", required=True, type=Path, help="YAML file that it was trained by")
+    one.add_argument("--data", type=Path, help="folder of the cases, instead of data.folder")
+    one.add_argument("-o", "--out", required=True, type=Path, help="file to write; may be FILE")
     return parser
+
+
+def _describe(given: argparse.Namespace) -> int:
+    """For what was trained before `pdora-train` wrote down its inputs."""
+    manifest = manifest_of(given.file)
+    config = read_config(given.config, "base" if "architecture" in manifest else "adapter", given.data)
+    if (name := manifest["name"]) != config.task.name:
+        raise ValueError(f"{given.file} is {name}, {given.config} describes {config.task.name}")
+    print(f"{with_provenance(given.file, given.out, {'inputs': input_ranges(config)})}: described")
+    return 0
 
 
 def _convert(given: argparse.Namespace) -> Base | Adapter:

@@ -195,6 +195,18 @@ def test_results_say_what_made_them_and_become_metatensors(stub, client, kind):
     assert np.allclose(tensor.affine, AFFINE)
 
 
+def test_nrrd_is_a_file_and_no_image(stub, client, tmp_path):
+    stub.answers = [(200, {**MADE, "content-type": "application/x-nrrd"}, b"NRRD0004 and so on")] * 2
+    result = client.segment("a", b"x", format="nrrd", as_="result")
+    assert stub.calls[0].path == "/v1/segmentations?adapter=a&output=labels&format=nrrd"
+    assert result.save(tmp_path / "mask.seg.nrrd").read_bytes() == b"NRRD0004 and so on"
+    with pytest.raises(ValueError, match="NRRD"):
+        result.image()
+    with pytest.raises(ValueError, match="NRRD"):
+        client.segment("a", b"x", format="nrrd")
+    assert len(stub.calls) == 1
+
+
 def test_an_error_carries_what_the_service_said(stub, client):
     problems = [{"code": "tensors", "path": "manifest.targets[0]", "message": "expected rank 4"}]
     stub.answers = [problem(422, "invalid_adapter", problems=problems)]

@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { detailSchema } from '../../../schemas/api-monai-label.ts';
+import { ERROR_STATUS } from '../../../schemas/errors.ts';
 import { edge } from './edge.ts';
 
 /** The boundary of MONAI Label's client, `$` and all. */
@@ -54,10 +57,11 @@ export async function partsOf(reply: Response): Promise<{ params: unknown; filen
 
 /** What every error here has. */
 export async function detailOf(reply: Response): Promise<{ status: number; detail: string }> {
-  const body = await reply.json<Record<string, unknown>>();
-  if (Object.keys(body).join() !== 'detail' || typeof body['detail'] !== 'string') throw new Error('not a detail');
+  const { detail, code, request_id: id } = z.strictObject(detailSchema.shape).parse(await reply.json());
+  if (ERROR_STATUS[code] !== reply.status) throw new Error(`${code} with the status ${reply.status}`);
+  if (id !== reply.headers.get('x-request-id')) throw new Error('it names another request');
   if (reply.headers.get('referrer-policy') !== 'no-referrer') throw new Error('no referrer policy');
-  return { status: reply.status, detail: body['detail'] };
+  return { status: reply.status, detail };
 }
 
 /** A link of the tenant `acme`, as the path that clients append theirs to. */

@@ -16,6 +16,7 @@ from pdora.client.transport import Transport
 from pdora.client.uploads import DIRECT_MOST_BYTES, UPLOAD_MOST_BYTES, discard, upload_in_parts
 
 Output = Literal["labels", "probabilities"]
+Format = Literal["nifti", "nrrd"]
 _BASE = "__base__"
 _DEADLINE_SECONDS = 90
 # What a reply may take to begin after its segmentation's deadline has passed.
@@ -50,6 +51,7 @@ class Client:
         image: Any,
         *,
         output: Output = "labels",
+        format: Format = "nifti",
         as_: Kind = "nibabel",
         deadline: float | None = None,
         report: bool = False,
@@ -58,17 +60,18 @@ class Client:
 
         `image` is a path, bytes, a nibabel image or a MetaTensor, or a mapping of these by the adapter's channels.
         `adapter` is a reference such as "hippocampus@prod", or "__base__". `deadline` is in seconds (90; 600 at most).
-        `as_` chooses a nibabel image, a "metatensor" or the whole "result", which has a `report` where that is asked for.
+        `as_` chooses a nibabel image, a "metatensor" or the whole "result", which has a `report` where that is asked for;
+        a `format` of "nrrd", for 3D Slicer, can be had as "result" alone.
         What is too large for one request (95 MB) goes in parts, and its segmentation is waited for.
         """
-        check_kind(as_)
+        check_kind(as_, format)
         sources = _sources(image)
         if _size(sources) > DIRECT_MOST_BYTES:
-            job = self.submit(adapter, image, output=output, deadline=deadline)
+            job = self.submit(adapter, image, output=output, format=format, deadline=deadline)
             result = job.result(as_="result")
             return (result if not report else result.with_report(job.report())).as_(as_)
         body, headers = _body(sources)
-        query = {"adapter": adapter, "output": output, "deadline": deadline, "report": "true" if report else None}
+        query = _query(adapter, output, format, deadline) | {"report": "true" if report else None}
         most_seconds = (deadline or _DEADLINE_SECONDS) + _MARGIN_SECONDS
         reply = self._transport.call(
             "POST", "/v1/segmentations", query=query, headers=headers, body=body, most_seconds=most_seconds
@@ -81,6 +84,7 @@ class Client:
         image: Any,
         *,
         output: Output = "labels",
+        format: Format = "nifti",
         deadline: float | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
@@ -90,7 +94,7 @@ class Client:
         between programs too, for 24 hours.
         """
         sources = _sources(image)
-        query = {"adapter": adapter, "output": output, "deadline": deadline}
+        query = _query(adapter, output, format, deadline)
         headers = {"idempotency-key": idempotency_key or str(uuid4()), "prefer": "respond-async"}
         call = {"query": query, "repeatable": True}
         if _size(sources) > DIRECT_MOST_BYTES:
@@ -213,6 +217,10 @@ class Client:
             cursor = page.get("next_cursor")
             if cursor is None:
                 return
+
+
+def _query(adapter: str, output: Output, format: Format, deadline: float | None) -> dict[str, Any]:
+    return {"adapter": adapter, "output": output, "format": None if format == "nifti" else format, "deadline": deadline}
 
 
 def _sources(image: Any) -> dict[str | None, Source]:

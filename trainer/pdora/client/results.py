@@ -21,7 +21,7 @@ KINDS = ("nibabel", "metatensor", "result")
 class Segmentation:
     """A label map or probabilities, with what made it.
 
-    `body` is the gzipped NIfTI as it came; `adapter_version` and `adapter_digest` are None where the base ran alone;
+    `body` is the file as it came: gzipped NIfTI, or `nrrd`; `adapter_version` and `adapter_digest` are None where the base ran alone;
     `timing` is in milliseconds by phase; `report` is there where it was asked for.
     """
 
@@ -33,9 +33,12 @@ class Segmentation:
     cache: str
     timing: Mapping[str, float]
     report: Mapping[str, Any] | None = None
+    nrrd: bool = False
 
     def image(self) -> nibabel.Nifti1Image:
         """On exactly the input's grid: [i, j, k] of labels, or [i, j, k, channel] of probabilities."""
+        if self.nrrd:
+            raise ValueError("this is NRRD, which nibabel does not read: save it, or ask for NIfTI")
         content = gzip.decompress(self.body)
         sizeof_hdr = {int.from_bytes(content[:4], order) for order in ("little", "big")}
         kind = nibabel.Nifti2Image if 540 in sizeof_hdr else nibabel.Nifti1Image
@@ -54,9 +57,9 @@ class Segmentation:
         return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(image.affine))
 
     def save(self, path: str | Path) -> Path:
-        """Writes the file as it came, or unpacked where the name does not end in .gz."""
+        """Writes the file as it came, or a NIfTI unpacked where the name does not end in .gz."""
         path = Path(path)
-        path.write_bytes(self.body if path.suffix == ".gz" else gzip.decompress(self.body))
+        path.write_bytes(self.body if self.nrrd or path.suffix == ".gz" else gzip.decompress(self.body))
         return path
 
     def with_report(self, report: Mapping[str, Any]) -> Segmentation:
@@ -64,14 +67,16 @@ class Segmentation:
 
     def as_(self, kind: Kind) -> Any:
         """The nibabel image, the MetaTensor, or this itself. Raises ValueError for another word."""
-        check_kind(kind)
+        check_kind(kind, "nrrd" if self.nrrd else "nifti")
         return {"nibabel": self.image, "metatensor": self.metatensor, "result": lambda: self}[kind]()
 
 
-def check_kind(kind: str) -> None:
+def check_kind(kind: str, format: str = "nifti") -> None:
     """Before a segmentation is made that nobody could take."""
     if kind not in KINDS:
         raise ValueError(f"as_: expected one of {', '.join(KINDS)}, found {kind!r}")
+    if format == "nrrd" and kind != "result":
+        raise ValueError(f'format: NRRD can be had as_="result", not as {kind}')
 
 
 def read_segmentation(headers: Mapping[str, str], body: bytes) -> Segmentation:
@@ -85,6 +90,7 @@ def read_segmentation(headers: Mapping[str, str], body: bytes) -> Segmentation:
         cache=headers["x-adapter-cache"],
         timing=_timing(headers.get("server-timing", "")),
         report=None if report is None else json.loads(base64.b64decode(report)),
+        nrrd=headers.get("content-type") == "application/x-nrrd",
     )
 
 

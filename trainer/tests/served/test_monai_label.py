@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -100,5 +101,7 @@ def test_what_is_wrong_with_an_image_is_said(monai_label, tmp_path):
     damaged.write_bytes(b"not a volume")
     with pytest.raises(client_module.MONAILabelClientException) as refused:
         monai_label.infer(MODEL, "", {}, file=str(damaged))
-    assert "422" in refused.value.msg
-    assert "detail" in refused.value.msg
+    assert refused.value.status_code == 422
+    told = json.loads(refused.value.response)
+    assert told["code"] == "invalid_volume"
+    assert told["detail"] and told["request_id"]

@@ -22,9 +22,10 @@ export const bodyRefusals = {
   413: { description: 'The body is too large', content },
 };
 
-/** As FastAPI tells an error; the statuses are those of the public API. */
+/** As FastAPI tells an error, for clients show `detail`; statuses and codes are those of the public API. */
 export function detailReply(error: Error, c: EdgeContext): Response {
   const { status, headers, body } = problemDetails(knownError(error, c), c.get('requestId'));
+  const { detail, code, request_id } = body;
   const type = { 'content-type': 'application/json' };
-  return new Response(JSON.stringify({ detail: body.detail }), { status, headers: { ...headers, ...type } });
+  return new Response(JSON.stringify({ detail, code, request_id }), { status, headers: { ...headers, ...type } });
 }
