@@ -45,10 +45,14 @@ export function addDicomSeg(program: Command): void {
     });
 }
 
+/** A UUID as a number (DICOM PS3.5, annex B.2). */
+function newUid(): string {
+  return `2.25.${BigInt(`0x${randomUUID().replaceAll('-', '')}`)}`;
+}
+
 async function segmentationOf(series: Uint8Array[], labelMap: Uint8Array, labels: Label[]): Promise<Uint8Array> {
   // Not with every command: it takes long to load.
   const { dicomSegmentation } = await import('../../workers/console/dicom/segmentation.ts');
-  const newUid = () => `2.25.${BigInt(`0x${randomUUID().replaceAll('-', '')}`)}`;
   try {
     return dicomSegmentation({ series, labelMap, labels, now: new Date(), newUid });
   } catch (error) {

@@ -54,9 +54,9 @@ test('quotas, long pauses, and services that say nothing of time are not waited 
     answers = [answer];
     await expect(client.segment('a', volume)).rejects.toMatchObject({ detail: 'No.' });
   }
-  const stream = () => ({ stream: volume.stream(), size: volume.size });
+  const stream = { stream: volume.stream(), size: volume.size };
   answers = [busy('runner_busy', 1, 503)];
-  await expect(client.segment('a', stream())).rejects.toMatchObject({ code: 'runner_busy' });
+  await expect(client.segment('a', stream)).rejects.toMatchObject({ code: 'runner_busy' });
   expect(seen).toHaveLength(4);
   expect(pauses).toEqual([]);
 });
@@ -79,11 +79,11 @@ test('what is too large for one request goes in parts, and is deleted where noth
   expect(DIRECT_MOST_BYTES).toBe(DIRECT_BODY_MAX_BYTES);
   const large = new Blob([new Uint8Array(95_000_001)]);
   const parts = [{ size: 90_000_000 }, { size: 5_000_001 }];
-  const begun = () => Response.json({ id: 'u', parts }, { status: 201 });
-  const put = () => new Response(null, { status: 204 });
-  const channels = () => Response.json({ channels: ['T1'] });
-  const completed = () => Response.json({ id: 'u' });
-  answers = [channels(), begun(), put(), put(), completed(), busy('invalid_request', null, 400), put()];
+  const begun = Response.json({ id: 'u', parts }, { status: 201 });
+  const [first, second, deleted] = [0, 1, 2].map(() => new Response(null, { status: 204 }));
+  const puts = [first ?? null, second ?? null, Response.json({ id: 'u' })];
+  const refused = busy('invalid_request', null, 400);
+  answers = [Response.json({ channels: ['T1'] }), begun, ...puts, refused, deleted ?? null];
   await expect(client.submit('a', large)).rejects.toMatchObject({ code: 'invalid_request' });
   expect(seen.map(({ call, bytes }) => [call, bytes])).toEqual([
     ['GET /v1/adapters/a', 0],

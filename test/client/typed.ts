@@ -1,12 +1,12 @@
-import { ApiError, type Client, type ErrorCode, type Job } from '../../client/index.ts';
+import type { ApiError, Client, ErrorCode, Job } from '../../client/index.ts';
 
 /** Never run: the compiler refuses each line below an expected error, and takes every other. */
-export async function typed(client: Client, file: Blob): Promise<void> {
+export async function typed(client: Client, file: Blob, job: Job, error: ApiError): Promise<void> {
   const { data } = await client.api.GET('/v1/adapters', { params: { query: { limit: 5 } } });
   const names: string[] = data?.data.map(({ adapter }) => adapter) ?? [];
   const latest: number | null | undefined = data?.data[0]?.latest;
   // @ts-expect-error: an adapter has no such field
-  data?.data[0]?.digests;
+  void data?.data[0]?.digests;
   // @ts-expect-error: there is no such path
   await client.api.GET('/v1/adaptors');
   // @ts-expect-error: a limit is a number
@@ -22,9 +22,9 @@ export async function typed(client: Client, file: Blob): Promise<void> {
   // @ts-expect-error: a path is no volume
   await client.segment('a', 't1.nii.gz');
   // @ts-expect-error: a job may be queued, but not waiting
-  const waits = (job: Job) => job.status === 'waiting';
-  const code = (error: unknown): ErrorCode | 'unknown' | null => (error instanceof ApiError ? error.code : null);
+  const waits = job.status === 'waiting';
+  const code: ErrorCode | 'unknown' = error.code;
   // @ts-expect-error: the service has no such code
-  const missing = (error: ApiError) => error.code === 'no_such_adapter';
+  const missing = error.code === 'no_such_adapter';
   void [names, latest, volume, waits, code, missing];
 }
