@@ -62,7 +62,7 @@ describe('segmenting', () => {
       params: { query },
       body: { inputs: { T1: upload } },
     });
-    const id = data !== undefined && 'id' in data ? String(data.id) : '';
+    const id = data !== undefined && 'id' in data ? data.id : '';
     await client.wait(id);
     expect((await bytesOf((await client.result(id)).file)).equals(labels)).toBe(true);
   });
