@@ -80,7 +80,9 @@ describe.skipIf(!hasBrowser)('console', () => {
     const article = page.getByRole('article', { name: 'Result of hospital/painted' });
     const reply = await system.segment('adapter=painted&report=true&format=nrrd', volume);
     const report = readReport(reply.headers.get('x-report'));
-    const shown = await article.getByRole('table', { name: 'How sure it was' }).locator('tbody tr').allInnerTexts();
+    const table = article.getByRole('table', { name: 'How sure it was' });
+    await table.waitFor();
+    const shown = await table.locator('tbody tr').allInnerTexts();
     expect(report?.labels.length).toBe(2);
     expect(shown.map((row) => row.split(/\s+/))).toEqual(
       report?.labels.map(({ name, components, mean_probability: p, mean_entropy: entropy }) => [

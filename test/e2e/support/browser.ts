@@ -9,6 +9,8 @@ export const hasBrowser = existsSync(CHROMIUM) || process.env['CI'] !== undefine
 export interface Browser {
   /** A page of its own, at the console; what it must not do is collected in `faults`. */
   open(url: URL, options?: BrowserContextOptions): Promise<Opened>;
+  /** An empty page. */
+  empty(viewport: { readonly width: number; readonly height: number }): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,9 @@ export async function startBrowser(): Promise<Browser> {
       });
       await page.goto(new URL('/console/', url).href);
       return { page, faults };
+    },
+    async empty(viewport) {
+      return await (await browser.newContext({ viewport })).newPage();
     },
     close: () => browser.close(),
   };

@@ -130,7 +130,7 @@ def outcomes(admin, tenant, serve, tmp_path_factory) -> dict[str, Outcome]:
             input=json.dumps(plan),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -8,13 +8,13 @@ export function reportView({ report, ref }: Run): View {
   if (report === null) return nothing;
   const { warnings, labels, omitted } = report;
   return html`${warningsView(warnings)}
-    <table class="labels certainty">
+    <table class="certainty">
       <caption>
-        How sure it was
+        <span class="unseen">${ref}: </span>How sure it was
       </caption>
       <thead>
         <tr>
-          <th scope="col"><span class="unseen">${ref}: </span>Label</th>
+          <th scope="col">Label</th>
           <th scope="col" class="number">Pieces</th>
           <th scope="col" class="number">Probability</th>
           <th scope="col" class="number">Entropy</th>
