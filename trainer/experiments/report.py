@@ -13,7 +13,15 @@ from run import HERE, METHODS, RESULTS, recorded
 from tables import grouped, labels, per_case, table
 
 CURVES = HERE.parents[1] / "docs" / "few-cases.svg"
-_COLOURS = {"pdora": "#d1495b", "lora": "#2e86ab", "dora": "#6a4c93", "pissa": "#edae49", "head": "#8d99ae"}
+_COLOURS = {
+    "pdora": "#d1495b",
+    "lora": "#2e86ab",
+    "dora": "#6a4c93",
+    "pissa": "#edae49",
+    "decoder": "#3a7d44",
+    "head": "#8d99ae",
+    "pdora, frozen decoder": "#e8a0aa",
+}
 
 
 def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:

@@ -15,6 +15,7 @@ from monai.utils import set_determinism
 from tqdm import tqdm
 
 from pdora.attach import attach
+from pdora.attention import fused_attention
 from pdora.config import AttachOptions, Config, read_config
 from pdora.convert import read_description, to_adapter, to_base
 from pdora.describe import manifest_of, with_provenance
@@ -133,7 +134,9 @@ def measure(config: Config, stored: Base | Adapter) -> list[dict[str, Any]]:
     found: dict[str, dict[str, dict[str, float | None]]] = {name: {} for name in names}
     for case in tqdm(config.data.test, desc="testing", unit="case"):
         images, label_file = config.data.files(case)
-        labels, truth = predict(stored.model, stored.task, images), nibabel.load(label_file)
+        with fused_attention(stored.model):
+            labels = predict(stored.model, stored.task, images)
+        truth = nibabel.load(label_file)
         for label in config.task.labels[1:]:
             found[label["name"]][case] = scores(
                 labels, np.asarray(truth.dataobj), label["value"], truth.header.get_zooms()[:3]

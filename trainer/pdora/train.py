@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from pdora.attach import HEAD
+from pdora.attention import fused_attention
 from pdora.config import Config
 from pdora.data import Samples, prepare_cases
 from pdora.predict import decide, dice, grid_logits
@@ -63,7 +64,7 @@ def train(
         for step, batch in enumerate(loader, start + 1):
             image, label = batch["image"].to(device), batch["label"].to(device)
             optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(device.type, enabled=device.type == "cuda" or t.bfloat16):
+            with fused_attention(model), torch.autocast(device.type, enabled=device.type == "cuda" or t.bfloat16):
                 logits = model(image)
             loss = loss_of(logits.float(), label)
             if not torch.isfinite(loss):
