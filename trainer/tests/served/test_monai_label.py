@@ -101,7 +101,9 @@ def test_what_is_wrong_with_an_image_is_said(monai_label, tmp_path):
     damaged.write_bytes(b"not a volume")
     with pytest.raises(client_module.MONAILabelClientException) as refused:
         monai_label.infer(MODEL, "", {}, file=str(damaged))
-    assert refused.value.status_code == 422
-    told = json.loads(refused.value.response)
+    # The client keeps the reply in its message alone: "Status: 422; Response: {…}".
+    status, _, reply = refused.value.msg.partition("; Response: ")
+    assert status == "Status: 422"
+    told = json.loads(reply)
     assert told["code"] == "invalid_volume"
     assert told["detail"] and told["request_id"]
