@@ -20,7 +20,6 @@ _COLOURS = {
     "pissa": "#edae49",
     "decoder": "#3a7d44",
     "head": "#8d99ae",
-    "pdora, frozen decoder": "#e8a0aa",
 }
 
 

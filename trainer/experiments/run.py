@@ -40,7 +40,6 @@ METHODS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "decoder": ("decoder", (), {}),
     "full": ("full", (), {}),
     "head": ("head", (), {}),
-    "pdora, frozen decoder": ("pdora", (), {"form": "factor", "norm_axis": "in"}),
 }
 
 
@@ -87,7 +86,7 @@ def one_run(config: Config, name: str, cases: int, seed: int, work: Path) -> dic
         data=replace(config.data, train=config.data.train[:cases]),
     )
     set_determinism(seed)
-    base, out = load_base(config.base), work / f"{name.replace(', ', '-').replace(' ', '-')}-{cases}-{seed}.safetensors"
+    base, out = load_base(config.base), work / f"{name}-{cases}-{seed}.safetensors"
     model = new_head(load_base(config.base).model, config.task.classes)
     attach(model, method, config.method.ranks, train=("head", *trained), **options)
     began = time.process_time()
