@@ -48,7 +48,7 @@ def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("Dice, mean of the test cases")
     panels[-1].legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None, "Title": "Dice against the number of training cases"})
     plt.close(figure)
 
 
