@@ -91,7 +91,7 @@ def test_values_are_those_of_a_runner_that_has_done_nothing(families):
     assert values("pdora_runner_queue_length") == {(): 0}
     assert values("pdora_runner_queue_age_seconds") == {(): 0}
     assert values("pdora_runner_session_restarts") == {(): 0}
-    assert values("pdora_runner_cache_bytes") == {("memory",): 0, ("disk",): 0}
+    assert values("pdora_runner_cache_bytes") == {("compiled",): 0, ("disk",): 0}
     assert min(values("pdora_runner_resident_memory_bytes").values()) > 20e6
     assert set(values("pdora_runner_resident_memory_bytes")) == {("server",), ("session",)}
 
