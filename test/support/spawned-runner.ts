@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ export interface SpawnedRunner {
   segment(sent: Sent): Promise<Segmented>;
   /** Of the server and its session process together. */
   residentBytes(): number;
-  /** Files, sockets and the like that both hold open. */
+  /** Files, sockets and pipes that both hold open. */
   openFiles(): number;
   /** Ends the session process, as a device that fails. */
   killSession(): void;
@@ -63,7 +63,7 @@ export async function spawnRunner(
       return { milliseconds, tier: reply.headers.get('x-adapter-cache'), labels };
     },
     residentBytes: () => processTree(runner.pid).reduce((sum, { residentMiB }) => sum + residentMiB * 2 ** 20, 0),
-    openFiles: () => processTree(runner.pid).reduce((sum, { pid }) => sum + readdirSync(`/proc/${pid}/fd`).length, 0),
+    openFiles: () => processTree(runner.pid).reduce((sum, { pid }) => sum + openFiles(pid), 0),
     killSession() {
       const [, session] = processTree(runner.pid);
       if (session === undefined) throw new Error('the runner has no session process');
@@ -75,4 +75,18 @@ export async function spawnRunner(
       await rm(cacheDirectory, { recursive: true });
     },
   };
+}
+
+/** Without what belongs to the event loops of threads, of which as many are kept as were needed at once. */
+function openFiles(pid: number): number {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).filter((name) => isOpen(join(folder, name))).length;
+}
+
+function isOpen(path: string): boolean {
+  try {
+    return !readlinkSync(path).startsWith('anon_inode:');
+  } catch {
+    return false; // closed meanwhile
+  }
 }
