@@ -28,7 +28,7 @@ export async function withWindow<T>(featureSize: number, measure: (one: WindowCa
   try {
     const weightsPath = join(folder, 'base.weights');
     await writeWeights(weightsPath, architecture, hashedTensors(architecture).tensors);
-    const fromBase = await readWeights(weightsPath, architecture, baseFed(architecture, null));
+    const fromBase = readWeights(weightsPath, architecture, baseFed(architecture, null));
     return await measure({
       folder,
       spec: { architecture, weightsPath, window: WINDOW, kind: 'head' },

@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import type { FeedableAdapter } from '../network/feeds.ts';
 import type { SessionKind, Slot, Tensor } from './compiled.ts';
-import { sha256Hex } from './sha256.ts';
 
 /** A file of compiled weights, and what it must hold. */
 export interface WeightsFile {
   readonly path: string;
-  /** Bare hex. */
-  readonly sha256: string;
+  /** Against damage alone: nobody else may write the file, and it is read for every run. */
+  readonly crc32: number;
 }
 
 /** What stands before the values: `up`, `down`, `cOut` and `cIn` of each slot, then each replaced parameter. */
@@ -25,19 +25,22 @@ const LENGTH_BYTES = 4;
 
 /** Writes a new file that this user alone may read: the adapter's values as they are fed, float32 in this machine's order. */
 export async function writeWeightsFile(path: string, adapter: FeedableAdapter): Promise<WeightsFile> {
-  const hash = createHash('sha256');
+  let sum = 0;
   await using file = await open(path, 'wx', 0o600);
   for (const piece of joined(pieces(adapter))) {
-    hash.update(piece);
+    sum = crc32(piece, sum);
     for (let at = 0; at < piece.length; ) at += (await file.write(piece, at)).bytesWritten;
   }
-  return { path, sha256: hash.digest('hex') };
+  return { path, crc32: sum };
 }
 
-/** Reads a file back; all arrays lie in one piece of memory. Throws where it is not the file that was written. */
-export async function readWeightsFile({ path, sha256 }: WeightsFile): Promise<FeedableAdapter> {
-  const bytes = await readFile(path);
-  if ((await sha256Hex([bytes])) !== sha256) throw new Error('the file of the weights is not what was written');
+/**
+ * Reads a file back, in one go: a step more would wait for the windows that block the thread. All arrays lie in one piece
+ * of memory. Throws where it is not the file that was written.
+ */
+export function readWeightsFile(file: WeightsFile): FeedableAdapter {
+  const bytes = readFileSync(file.path);
+  if (crc32(bytes) !== file.crc32) throw new Error('the file of the weights is not what was written');
   const end = LENGTH_BYTES + bytes.readUInt32LE(0);
   const layout: Layout = JSON.parse(bytes.toString('utf8', LENGTH_BYTES, end));
   let at = bytes.byteOffset + end;

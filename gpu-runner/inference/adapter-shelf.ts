@@ -7,28 +7,17 @@ import type { FeedableAdapter } from '../network/feeds.ts';
  */
 export class AdapterShelf {
   readonly #held = new Map<string, WeakRef<FeedableAdapter>>();
-  readonly #reading = new Map<string, Promise<FeedableAdapter>>();
   readonly #collected = new FinalizationRegistry((path: string) => {
     if (this.#held.get(path)?.deref() === undefined) this.#held.delete(path);
   });
 
   /** Throws where the file is not what was written, or is not there. */
-  async get(file: WeightsFile): Promise<FeedableAdapter> {
+  get(file: WeightsFile): FeedableAdapter {
     const held = this.#held.get(file.path)?.deref();
     if (held !== undefined) return held;
-    const reading = this.#reading.get(file.path) ?? this.#read(file);
-    this.#reading.set(file.path, reading);
-    return await reading;
-  }
-
-  async #read(file: WeightsFile): Promise<FeedableAdapter> {
-    try {
-      const adapter = await readWeightsFile(file);
-      this.#held.set(file.path, new WeakRef(adapter));
-      this.#collected.register(adapter, file.path);
-      return adapter;
-    } finally {
-      this.#reading.delete(file.path);
-    }
+    const adapter = readWeightsFile(file);
+    this.#held.set(file.path, new WeakRef(adapter));
+    this.#collected.register(adapter, file.path);
+    return adapter;
   }
 }

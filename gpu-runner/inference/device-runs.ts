@@ -100,10 +100,10 @@ export class DeviceRuns {
     this.#silence.heard(this.#anySent());
     const pending = this.#active.get(reply.id);
     if (reply.type === 'progress') {
-      const { milliseconds, done, total } = reply;
+      const { milliseconds, ran, done, total } = reply;
       this.#options.onWindow?.(milliseconds);
       if (pending === undefined) return;
-      this.#options.costs.learn(pending.windowKind, milliseconds);
+      if (ran) this.#options.costs.learn(pending.windowKind, milliseconds);
       pending.options.onProgress?.(done, total);
       return;
     }

@@ -1,4 +1,14 @@
-import { accessSync, constants, mkdtempSync, statfsSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +18,11 @@ import { ServiceError } from '../../schemas/errors.ts';
 const MEMORY_FOLDER = '/dev/shm';
 /** Below what one read or write may take. */
 const PIECE_BYTES = 2 ** 30;
+/**
+ * Up to here the thread does it in one go, in a few milliseconds: beside windows, each step of a file waits for the next
+ * moment between two of them.
+ */
+const AT_ONCE_BYTES = 2 ** 24;
 const RETRY_AFTER_SECONDS = 2;
 
 /**
@@ -43,7 +58,9 @@ export class Exchange {
  */
 export async function writeValues(path: string, values: ArrayBufferView): Promise<void> {
   try {
-    await write(path, values);
+    const bytes = bytesOf(values);
+    if (bytes.length <= AT_ONCE_BYTES) writeAtOnce(path, bytes);
+    else await write(path, bytes);
   } catch (error) {
     if (!isFull(error)) throw error;
     const message = 'The runner has no room to hand a volume to its network just now.';
@@ -51,10 +68,9 @@ export async function writeValues(path: string, values: ArrayBufferView): Promis
   }
 }
 
-async function write(path: string, values: ArrayBufferView): Promise<void> {
+async function write(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
-    const bytes = bytesOf(values);
     for (let at = 0; at < bytes.length; ) {
       const piece = bytes.subarray(at, at + PIECE_BYTES);
       at += (await file.write(piece, 0, piece.length)).bytesWritten;
@@ -64,22 +80,54 @@ async function write(path: string, values: ArrayBufferView): Promise<void> {
   }
 }
 
+function writeAtOnce(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, 'w', 0o600);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Fills an array from a file that holds as much, and removes the file. */
 export async function takeValues<T extends ArrayBufferView>(path: string, values: T): Promise<T> {
+  const bytes = bytesOf(values);
+  if (bytes.length <= AT_ONCE_BYTES) {
+    readAtOnce(path, bytes);
+    rmSync(path, { force: true });
+  } else {
+    await read(path, bytes);
+    await rm(path, { force: true });
+  }
+  return values;
+}
+
+async function read(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'r');
   try {
-    const bytes = bytesOf(values);
     for (let at = 0; at < bytes.length; ) {
       const piece = bytes.subarray(at, at + PIECE_BYTES);
-      const { bytesRead } = await file.read(piece, 0, piece.length);
-      if (bytesRead === 0) throw new Error(`expected ${bytes.length} bytes, found ${at}`);
-      at += bytesRead;
+      at += checked((await file.read(piece, 0, piece.length)).bytesRead, at, bytes);
     }
   } finally {
     await file.close();
   }
-  await rm(path, { force: true });
-  return values;
+}
+
+function readAtOnce(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, 'r');
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += checked(readSync(file, bytes, at, bytes.length - at, null), at, bytes);
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+function checked(bytesRead: number, at: number, bytes: Uint8Array): number {
+  if (bytesRead === 0) throw new Error(`expected ${bytes.length} bytes, found ${at}`);
+  return bytesRead;
 }
 
 function isFull(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../schemas/errors.ts';
 import { INPUT_GRID_MAX_VOXELS, WINDOWS_MAX } from '../../schemas/limits.ts';
-import type { Vec3 } from '../volume/volume.ts';
+import { type Vec3, voxelCount } from '../volume/volume.ts';
 import type { Output, Task } from './volume-work.ts';
 import { windowCount } from './windows.ts';
 
@@ -30,15 +30,16 @@ export interface PlannedRun {
 
 /**
  * Bytes that the work on a volume holds at its largest, in whatever processes: the decoded input beside the prepared
- * volume; or that volume, the planes that are blended, and what was decided on both grids, with a copy for what is
- * sent or packed. `docs/memory.md` derives it.
+ * volume; or that volume, the planes that are blended, the logits of a window, and what was decided on both grids, with
+ * a copy for what is sent or packed. `docs/memory.md` derives it.
  */
 export function workBytes(run: PlannedRun): number {
   const { inputVoxels, gridVoxels, channels, classes, shape, task } = run;
   const volume = BYTES * channels * gridVoxels;
   const planes = BYTES * (classes + 1) * Math.min(task.inference.roi_size[0], shape[0]) * shape[1] * shape[2];
+  const logits = BYTES * classes * voxelCount(task.inference.roi_size);
   const decided = decidedBytes(run) * (gridVoxels + inputVoxels);
-  return Math.max(BYTES * channels * inputVoxels + volume, volume + planes + 2 * decided);
+  return Math.max(BYTES * channels * inputVoxels + volume, volume + planes + logits + 2 * decided);
 }
 
 /** The same with the session's process beside this one: the volume and what was decided lie in both, and travel. */

@@ -49,7 +49,7 @@ export class RunJob {
     const feeds = adapterFeeds(
       architecture,
       adapter,
-      await readWeights(weightsPath, architecture, baseFed(architecture, adapter)),
+      readWeights(weightsPath, architecture, baseFed(architecture, adapter)),
     );
     return new RunJob(
       parts,
@@ -67,17 +67,20 @@ export class RunJob {
     return this.#windowMilliseconds;
   }
 
-  /** Takes the next window through a session, which may be another one than the last time. Answers its milliseconds. */
-  async step(session: NetworkSession): Promise<number> {
+  /**
+   * Takes the next window through a session, which may be another one than the last time. Answers its milliseconds, and
+   * whether the network ran for it.
+   */
+  async step(session: NetworkSession): Promise<{ milliseconds: number; ran: boolean }> {
     const started = performance.now();
     if (this.#session !== session || this.#predict === null) {
       this.#session = session;
       this.#predict = session.bind(this.#feeds);
     }
-    await this.slide.step(this.#predict);
-    const taken = performance.now() - started;
-    this.#windowMilliseconds += taken;
-    return taken;
+    const ran = await this.slide.step(this.#predict);
+    const milliseconds = performance.now() - started;
+    this.#windowMilliseconds += milliseconds;
+    return { milliseconds, ran };
   }
 
   /** Writes what is decided to where it is wanted, and answers what it is. */

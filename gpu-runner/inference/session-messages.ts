@@ -51,6 +51,8 @@ export type RunReply =
       readonly total: number;
       /** Of the last window. */
       readonly milliseconds: number;
+      /** Whether the network ran for it. */
+      readonly ran: boolean;
     }
   | {
       readonly type: 'done';

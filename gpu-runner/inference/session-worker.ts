@@ -54,7 +54,7 @@ export class SessionWorker {
   async #open(id: number, run: SentRun): Promise<void> {
     this.#jobs.set(id, null);
     try {
-      const job = await RunJob.open(await this.#partsOf(run));
+      const job = await RunJob.open(this.#partsOf(run));
       if (!this.#jobs.has(id)) return;
       this.#jobs.set(id, job);
       const { windowKind } = job;
@@ -72,11 +72,11 @@ export class SessionWorker {
     }
   }
 
-  async #partsOf(run: SentRun): Promise<RunParts> {
+  #partsOf(run: SentRun): RunParts {
     const base = this.#bases.get(run.base);
     if (base === undefined) throw new Error('the run names a base that was never sent');
     const started = performance.now();
-    const adapter = run.adapter === null ? null : await this.#adapters.get(run.adapter);
+    const adapter = run.adapter === null ? null : this.#adapters.get(run.adapter);
     return { run, base, adapter, readMilliseconds: performance.now() - started };
   }
 
@@ -107,14 +107,14 @@ export class SessionWorker {
       const started = performance.now();
       const { window, kind } = sessionOf(job.parts);
       const session = await this.#pool.get(job.parts.base, window, kind);
-      const milliseconds = await job.step(session);
+      const { milliseconds, ran } = await job.step(session);
       if (!this.#jobs.has(id)) return;
       // A session that had to be made is paid by whoever needed it, and says nothing of the next window. What the window
       // itself took beyond its mean is chance, and nobody's fault: charged, it would be all that equal tenants differ in.
       const making = performance.now() - started - milliseconds;
-      this.#scheduler.charge(job.parts.run.tenant, known ? making : making + milliseconds - expected);
-      this.#costs.learn(windowKind, milliseconds);
-      this.#reply({ type: 'progress', id, done: slide.done, total: slide.total, milliseconds });
+      this.#scheduler.charge(job.parts.run.tenant, known && ran ? making : making + milliseconds - expected);
+      if (ran) this.#costs.learn(windowKind, milliseconds);
+      this.#reply({ type: 'progress', id, done: slide.done, total: slide.total, milliseconds, ran });
       // Not awaited: the next run's window goes on while a large answer is written.
       if (slide.done === slide.total) void this.#files.add(this.#finish(id, job));
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Vec3 } from '../volume/volume.ts';
 import { type Blend, Blender } from './blend.ts';
 import { type Decided, type Decider, type Decision, decider } from './decision.ts';
+import { UniformAnswer, uniformValues } from './uniform.ts';
 import { extractWindow, type WindowPlan, windowPlan } from './windows.ts';
 
 export interface SlideRequest {
@@ -22,6 +23,7 @@ export class Slide {
   readonly #decider: Decider;
   readonly #blender: Blender;
   readonly #image: Float32Array;
+  readonly #uniform = new UniformAnswer();
   #done = 0;
 
   constructor(request: SlideRequest) {
@@ -45,14 +47,22 @@ export class Slide {
     return this.#plan.starts.length;
   }
 
-  /** Takes the next window through `predict` (`[channels, ...window]` to `[classes, ...window]`) and blends its answer. */
-  async step(predict: (image: Float32Array) => Promise<Float32Array>): Promise<void> {
+  /**
+   * Takes the next window through `predict` (`[channels, ...window]` to `[classes, ...window]`) and blends its answer.
+   * Answers whether it needed `predict`: a window of one value alone is taken through it once in a row.
+   */
+  async step(predict: (image: Float32Array) => Promise<Float32Array>): Promise<boolean> {
     const { volume, channels, shape, window } = this.#request;
     const start = this.#plan.starts[this.#done];
     if (start === undefined) throw new RangeError('there is no window left');
     extractWindow(volume, channels, shape, this.#plan, window, start, this.#image);
-    this.#blender.add(await predict(this.#image), start);
+    const values = uniformValues(this.#image, channels);
+    const known = values === null ? null : this.#uniform.get(values);
+    const logits = known ?? (await predict(this.#image));
+    if (values !== null) this.#uniform.keep(values, logits);
+    this.#blender.add(logits, start);
     this.#done += 1;
+    return known === null;
   }
 
   /** What is decided of the volume; call it once, after the last window. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { type Architecture, baseParameters, isLinearWeight } from '../../schemas/architecture.ts';
 import type { Tensor } from '../adapter/compiled.ts';
@@ -63,21 +64,25 @@ export async function writeWeights(
   await rename(unfinished, path);
 }
 
-/** Reads parameters back from a weights file, in the graph's layout. */
-export async function readWeights(
+/** Reads parameters back from a weights file, in the graph's layout, without giving way to anything else. */
+export function readWeights(
   path: string,
   architecture: Architecture,
   names: Iterable<string>,
-): Promise<Map<string, Float32Array>> {
+): Map<string, Float32Array> {
   const layout = weightLayout(architecture);
   const found = new Map<string, Float32Array>();
-  await using file = await open(path);
-  for (const name of names) {
-    const place = layout.get(name);
-    if (place === undefined) throw new Error(`${name} is no parameter of this network`);
-    const values = new Float32Array(place.bytes / 4);
-    await readFloats(file, values, place.offset);
-    found.set(name, values);
+  const file = openSync(path, 'r');
+  try {
+    for (const name of names) {
+      const place = layout.get(name);
+      if (place === undefined) throw new Error(`${name} is no parameter of this network`);
+      const values = new Float32Array(place.bytes / 4);
+      readFloats(file, values, place.offset);
+      found.set(name, values);
+    }
+  } finally {
+    closeSync(file);
   }
   return found;
 }
@@ -89,10 +94,10 @@ async function writeFloats(file: FileHandle, values: Float32Array, offset: numbe
   }
 }
 
-async function readFloats(file: FileHandle, into: Float32Array, offset: number): Promise<void> {
+function readFloats(file: number, into: Float32Array, offset: number): void {
   const bytes = new Uint8Array(into.buffer);
   for (let at = 0; at < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, at, bytes.length - at, offset + at);
+    const bytesRead = readSync(file, bytes, at, bytes.length - at, offset + at);
     if (bytesRead === 0) throw new Error('the weights file ends too early');
     at += bytesRead;
   }

@@ -80,7 +80,7 @@ export async function windowLogits(
     await writeWeights(weightsPath, architecture, tensors);
     const kind = adapter?.kind ?? 'head';
     const session = await openSession({ architecture, weightsPath, window, kind }, 'cpu', 2);
-    const fromBase = await readWeights(weightsPath, architecture, baseFed(architecture, adapter));
+    const fromBase = readWeights(weightsPath, architecture, baseFed(architecture, adapter));
     const logits = await session.bind(adapterFeeds(architecture, adapter, fromBase))(image);
     await session.release();
     return logits;

@@ -33,9 +33,9 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 test('what is read is what was written, bit for bit, and nobody else may read it', async () => {
   const file = await writeWeightsFile(join(folder, 'a'), ADAPTER);
-  expect(await readWeightsFile(file)).toEqual(ADAPTER);
+  expect(readWeightsFile(file)).toEqual(ADAPTER);
   expect(statSync(file.path).mode & 0o777).toBe(0o600);
-  expect((await writeWeightsFile(join(folder, 'b'), ADAPTER)).sha256).toBe(file.sha256);
+  expect((await writeWeightsFile(join(folder, 'b'), ADAPTER)).crc32).toBe(file.crc32);
 });
 
 test('a file that was changed anywhere, cut or put in another’s place is not read', async () => {
@@ -43,12 +43,12 @@ test('a file that was changed anywhere, cut or put in another’s place is not r
   const bytes = await readFile(file.path);
   for (const at of [0, 10, bytes.length >> 1, bytes.length - 1]) {
     await writeFile(file.path, bytes.with(at, (bytes[at] ?? 0) ^ 1));
-    await expect(readWeightsFile(file)).rejects.toThrow('not what was written');
+    expect(() => readWeightsFile(file)).toThrow('not what was written');
   }
   await writeFile(file.path, bytes.subarray(0, -4));
-  await expect(readWeightsFile(file)).rejects.toThrow('not what was written');
+  expect(() => readWeightsFile(file)).toThrow('not what was written');
   const other = await writeWeightsFile(join(folder, 'b'), { ...ADAPTER, kind: 'head' });
-  await expect(readWeightsFile({ ...other, path: file.path })).rejects.toThrow('not what was written');
+  expect(() => readWeightsFile({ ...other, path: file.path })).toThrow('not what was written');
 });
 
 test('no file is written over', async () => {

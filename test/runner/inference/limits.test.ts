@@ -34,11 +34,12 @@ function refusal(planned: PlannedRun, memoryBytes: number): string {
 }
 
 describe('what a run may cost', () => {
-  it('counts the blended planes of one window, labels by the byte and probabilities by the class', () => {
+  it('counts the blended planes and the logits of one window, labels by the byte and probabilities by the class', () => {
     const [volume, planes] = [4 * 1000, 4 * 4 * 1000];
-    expect(workBytes(run())).toBe(volume + planes + 2 * 2000);
-    expect(workBytes(run({ classes: 300 }))).toBe(volume + 4 * 301 * 1000 + 2 * 2 * 2000);
-    expect(workBytes(run({ output: 'probabilities' }))).toBe(volume + planes + 2 * 12 * 2000);
+    const logits = 4 * 3 * 64 ** 3;
+    expect(workBytes(run())).toBe(volume + planes + logits + 2 * 2000);
+    expect(workBytes(run({ classes: 300 }))).toBe(volume + 4 * 301 * 1000 + 100 * logits + 2 * 2 * 2000);
+    expect(workBytes(run({ output: 'probabilities' }))).toBe(volume + planes + logits + 2 * 12 * 2000);
     const long = run({ shape: [1000, 1, 1] });
     expect(workBytes(long)).toBe(workBytes(run()) - 4 * 936 * 4);
     const task = { ...run().task, regions: [{ name: 'far', value: 256 }] };
@@ -46,14 +47,14 @@ describe('what a run may cost', () => {
   });
 
   it('counts the decoded input where that is the most, and the volume and the labels again in the session’s process', () => {
-    const fine = run({ inputVoxels: 100_000, channels: 3 });
-    expect(workBytes(fine)).toBe(4 * 3 * 101_000);
+    const fine = run({ inputVoxels: 1_000_000, channels: 3 });
+    expect(workBytes(fine)).toBe(4 * 3 * 1_001_000);
     expect(runBytes(fine)).toBe(workBytes(fine) + 2 * 4 * 3 * 1000 + 1000);
   });
 
   it('refuses what does not fit into the memory, and lets in what just does', () => {
     expect(refusal(run(), runBytes(run()))).toBe('');
-    expect(refusal(run(), runBytes(run()) - 1)).toMatch(/^invalid_volume: .*needs 1 MB/);
+    expect(refusal(run(), runBytes(run()) - 1)).toMatch(/^invalid_volume: .*needs 4 MB/);
   });
 
   it('refuses a thin volume that would be padded into no end of windows', () => {
