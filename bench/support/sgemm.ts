@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { sessionOptions } from '../../gpu-runner/inference/onnx-session.ts';
+import { sessionOptions } from '../../gpu-runner/inference/session-options.ts';
 import { Graph } from '../../gpu-runner/network/graph.ts';
 import { runPython } from './python.ts';
 import { THREADS } from './window.ts';

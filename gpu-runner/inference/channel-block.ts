@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { BLOCKED_DOMAIN } from '../network/blocked.ts';
+import { BLOCKED_DOMAIN } from '../network/blocked-layout.ts';
 import { encodeModel } from '../network/onnx-proto.ts';
+import { sessionOptions } from './session-options.ts';
 
 /** What onnxruntime's direct convolutions come with: 16 for AVX-512, 8 for AVX2. */
 const BLOCKS = [8, 16];
@@ -26,7 +27,7 @@ async function measured(): Promise<number> {
     inputs: [{ name: 'in', dims }],
     output: { name: 'out', dims },
   });
-  const session = await InferenceSession.create(bytes, { executionProviders: ['cpu'], intraOpNumThreads: 1 });
+  const session = await InferenceSession.create(bytes, sessionOptions('cpu', 1, '.'));
   const numbers = Float32Array.from({ length: 2 * CHANNELS }, (_, at) => at);
   const { out } = await session.run({ in: new Tensor('float32', numbers, dims) });
   await session.release();

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { env, InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
+import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import type { Architecture } from '../../schemas/architecture.ts';
 import type { SessionKind } from '../adapter/compiled.ts';
 import { buildNetwork, IMAGE_INPUT, LOGITS_OUTPUT } from '../network/build.ts';
@@ -7,13 +7,8 @@ import { checkFeeds, type Feeds } from '../network/feeds.ts';
 import { encodeModel, type Value } from '../network/onnx-proto.ts';
 import type { Vec3 } from '../volume/volume.ts';
 import { channelBlock } from './channel-block.ts';
+import { sessionOptions } from './session-options.ts';
 import type { Provider } from './session-types.ts';
-
-// onnxruntime reads both when its first session is made. From 1.29 on it reports sessions and models to its maker by
-// default; nothing about a patient's scan leaves this machine.
-process.env['ORT_DISABLE_TELEMETRY'] = '1';
-// What fails is thrown as well; a provider that does not run here is no news.
-env.logLevel = 'fatal';
 
 /** A network of one base, window and kind, ready to run. */
 export interface NetworkSession {
@@ -99,25 +94,6 @@ export async function findProvider(
     }
   }
   return { found: null, refused };
-}
-
-/**
- * CUDA leaves what it cannot run to the CPU. No memory pattern: with it, onnxruntime keeps the memory of a run twice
- * (measured: 2.9 GB instead of 1.6 GB at feature size 24, 96^3, at the same speed). Denormals are zero: attention
- * masks by -100, whose exponential is one, and a processor takes many times as long over them.
- */
-export function sessionOptions(
-  provider: Provider,
-  threads: number,
-  weightsFolder: string,
-): InferenceSession.SessionOptions {
-  return {
-    executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
-    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
-    enableMemPattern: false,
-    logSeverityLevel: 3,
-    extra: { session: { set_denormal_as_zero: '1', model_external_initializers_file_folder_path: weightsFolder } },
-  };
 }
 
 /** An input that the session does not know would be dropped without a word, so the two lists must be the same. */

@@ -37,12 +37,12 @@ export function attentionWindows(grid: Vec3, shifted: boolean): AttentionWindows
  * Scores that are made at once, in bytes: 1.4 and 10 MB measured alike, all 484 MB of a first stage took half as long
  * again.
  */
-export const SCORES_BYTES = 10e6;
+export const SCORES_BYTES = 12e6;
 
 /** How many attention windows are taken through attention at once. */
 export function windowsTogether({ size }: AttentionWindows, heads: number): number {
   const bytes = Float32Array.BYTES_PER_ELEMENT * heads * volumeOf(size) ** 2;
-  return Math.max(1, Math.floor(SCORES_BYTES / bytes));
+  return Math.max(1, 2 * Math.floor(SCORES_BYTES / bytes / 2));
 }
 
 export function volumeOf([a, b, c]: Vec3): number {

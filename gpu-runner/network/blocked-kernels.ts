@@ -114,20 +114,22 @@ export class BlockedKernels {
     });
   }
 
-  /** A transposed convolution and 1^3 behind it, in the same way; pairs are those of one coarse voxel. */
-  upsampledPointwise(spread: Upsampling, pairs: Pairs, row: number, column: number): Ref {
+  /**
+   * A transposed convolution and 1^3 behind it, in the same way, of `slices` slices side by side of which the first alone
+   * counts; slots of outputs are its two fine slices, and the two voxels of a pair, which are those of one coarse voxel.
+   */
+  upsampledPointwise(spread: Upsampling, pairs: Pairs, slices: 1 | 2, row: number, column: number): Ref {
     const { products, outputs, inputs } = spread;
     return this.#blocked({
       weight: products,
       outputs,
       inputs,
       taps: PARITIES,
-      to: [1, 2 * pairs, 2, 1, 1],
-      name: `up.pointwise.${pairs}.${row}.${column}`,
+      to: [1, 2 * pairs, slices, 1, 1],
+      name: `up.pointwise.${pairs}.${slices}.${row}.${column}`,
       factor: (tap, [, out, slice]) => {
-        const parities = finePlace(out, pairs, row, pairs === 1 ? column : out % pairs);
-        const own = parities.every((value, axis) => value === parity(tap)[axis]);
-        return own && slice === Math.floor(out / pairs) ? 1 : 0;
+        const places = [Math.floor(out / pairs), row, pairs === 1 ? column : out % pairs];
+        return slice === 0 && places.every((value, axis) => value === parity(tap)[axis]) ? 1 : 0;
       },
     });
   }

@@ -1,58 +1,17 @@
 import type { Vec3 } from '../volume/volume.ts';
 import { BlockedKernels, type Pairs } from './blocked-kernels.ts';
+import { BLOCKED_DOMAIN, type Blocked, dims, lanes } from './blocked-layout.ts';
 import { forwardMatrices, inverseMatrix, POINTS, TILE, tileSlices } from './depth-transform.ts';
 import type { Graph, Ref } from './graph.ts';
 import type { Attribute } from './onnx-proto.ts';
 
-/** Operators of onnxruntime's own, for the layout that its direct convolutions work in. */
-export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';
-const EPSILON = 1e-5;
-const SLOPE = 0.01;
 /**
  * Tiles that go through a convolution at once. What lies between is three times as large as what they are made of: with
  * all 24 of a window of 96^3 together, its session takes half as much memory again.
  */
 const TILES_TOGETHER = 4;
 
-/**
- * A volume as a batch of slices `[d, lanes / block, h, columns, block]`, which onnxruntime knows as `[d, lanes, h,
- * columns]`. Where the channels fill blocks, lanes are channels and columns voxels; where only those of two voxels do,
- * lanes are the channels of a pair: voxels 2 n and 2 n + 1 of a row, or, shifted, 2 n - 1 and 2 n, with a voxel of zeros
- * at either end.
- */
-export interface Blocked {
-  readonly ref: Ref;
-  readonly grid: Vec3;
-  readonly channels: number;
-  readonly pairs: Pairs;
-  readonly shifted: boolean;
-}
-
-/** `x scale + shift` normalises, channel by channel. */
-interface Norm {
-  readonly scale: Ref;
-  readonly shift: Ref;
-}
-
-/** How many voxels stand together so that channels fill blocks; null where not even two do. */
-export function pairsFor(channels: number, block: number): Pairs | null {
-  if (channels % block === 0) return 1;
-  return (2 * channels) % block === 0 ? 2 : null;
-}
-
-function lanes({ channels, pairs }: Blocked): number {
-  return channels * pairs;
-}
-
-function columns({ grid, pairs, shifted }: Blocked): number {
-  return pairs === 1 ? grid[2] : grid[2] / 2 + (shifted ? 1 : 0);
-}
-
-function dims(x: Blocked): readonly [number, number, number, number] {
-  return [x.grid[0], lanes(x), x.grid[1], columns(x)];
-}
-
-/** Convolutions of 3^3 and what stands between them, in blocks of channels. */
+/** Convolutions in blocks of channels. */
 export class BlockedConvolutions {
   readonly #graph: Graph;
   readonly #block: number;
@@ -167,7 +126,11 @@ export class BlockedConvolutions {
   upsampled(rows: Ref, grid: Vec3, from: number, transposed: Ref, channels: number, pairs: Pairs): OfUpsampled {
     const [d, h, w] = grid;
     const two = this.#neighbours(rows, grid, [h, w, from], 2, 3);
-    const input = this.#node('ReorderInput', [two], { channels_last: { int: 1 } });
+    const blocked = (values: Ref) => this.#node('ReorderInput', [values], { channels_last: { int: 1 } });
+    const input = blocked(two);
+    // A slice alone, where its channels fill blocks; else with the one behind it, which counts for nothing.
+    const slices = from % this.#block === 0 ? 1 : 2;
+    const own = slices === 1 ? blocked(this.#graph.reshape(rows, [d, h, w, from])) : this.#graph.slice(input, 1, d + 1);
     const fine: Vec3 = [2 * d, 2 * h, 2 * w];
     const made: Blocked = { ref: '', grid: fine, channels, pairs, shifted: false };
     const spread = (weight: Ref, places: 1 | 27) =>
@@ -176,17 +139,19 @@ export class BlockedConvolutions {
       cubic: (weight) => {
         const products = spread(weight, 27);
         const shifted = { ...made, shifted: pairs === 2 };
-        return this.#woven(shifted, (row, column) =>
+        const all = this.#woven(shifted, fine[0] + 2, (row, column) =>
           this.#node('Conv', [input, this.#kernels.upsampledCubic(products, pairs, row, column)], {
             kernel_shape: { ints: [2, 2] },
             pads: { ints: [1 - row, pairs === 2 ? 1 : 1 - column, row, pairs === 2 ? 1 : column] },
           }),
         );
+        // Two slices at either end of the coarse ones make one each beyond the fine ones.
+        return { ...all, ref: this.#graph.slice(all.ref, 1, fine[0] + 1) };
       },
       pointwise: (weight) => {
         const products = spread(weight, 1);
-        return this.#woven(made, (row, column) =>
-          this.#node('Conv', [input, this.#kernels.upsampledPointwise(products, pairs, row, column)], {
+        return this.#woven(made, fine[0], (row, column) =>
+          this.#node('Conv', [own, this.#kernels.upsampledPointwise(products, pairs, slices, row, column)], {
             kernel_shape: { ints: [1, 1] },
           }),
         );
@@ -196,80 +161,6 @@ export class BlockedConvolutions {
 
   add(a: Blocked, b: Blocked): Blocked {
     return { ...a, ref: this.#graph.add(a.ref, b.ref) };
-  }
-
-  /** Normalised over the volume, channel by channel, with `past` added, and then the leaky rectifier. */
-  activated(x: Blocked, past?: Blocked): Blocked {
-    const activation = { activation: { string: 'LeakyRelu' }, activation_params: { floats: [SLOPE] } };
-    const made = this.#scaled(x, activation, past);
-    return x.shifted ? this.#withoutEnds(made) : made;
-  }
-
-  normalised(x: Blocked): Blocked {
-    return this.#scaled(x, {});
-  }
-
-  /** A convolution of its own for each lane, of one voxel: a product, a sum, what is added and an activation in one pass. */
-  #scaled(x: Blocked, activation: Record<string, Attribute>, past?: Blocked): Blocked {
-    const { scale, shift } = this.#norm(x);
-    const graph = this.#graph;
-    const every = (values: Ref) => (x.pairs === 2 ? graph.concat([values, values], 0) : values);
-    const filter = graph.reshape(every(scale), [lanes(x), 1, 1, 1]);
-    const inputs = [x.ref, filter, every(shift), ...(past === undefined ? [] : [past.ref])];
-    const attributes = { kernel_shape: { ints: [1, 1] }, group: { int: lanes(x) }, ...activation };
-    return { ...x, ref: this.#node('Conv', inputs, attributes) };
-  }
-
-  #norm(x: Blocked): Norm {
-    const graph = this.#graph;
-    const [d, h, w] = x.grid;
-    const count = graph.constant(`count.${d * h * w}`, [1], () => Float32Array.of(d * h * w));
-    const mean = graph.node('Div', [this.#total(x, 'ReduceSum'), count]);
-    const square = graph.node('Div', [this.#total(x, 'ReduceSumSquare'), count]);
-    const zero = graph.filled(0, 1);
-    const variance = graph.node('Max', [graph.node('Sub', [square, graph.node('Mul', [mean, mean])]), zero]);
-    const deviation = graph.node('Sqrt', [graph.add(variance, graph.filled(EPSILON, 1))]);
-    const scale = graph.node('Reciprocal', [deviation]);
-    return { scale, shift: graph.node('Neg', [graph.node('Mul', [mean, scale])]) };
-  }
-
-  /** Of every channel, without what lies outside the volume. */
-  #total(x: Blocked, op: 'ReduceSum' | 'ReduceSumSquare'): Ref {
-    const graph = this.#graph;
-    const block = this.#block;
-    const [d, l, h, w] = dims(x);
-    const sum = (values: Ref, axes: readonly number[], how: string) =>
-      graph.node(
-        how,
-        [values, graph.constant(`axes.${axes.join('')}`, [axes.length], () => BigInt64Array.from(axes, BigInt))],
-        { keepdims: { int: 0 } },
-      );
-    const plane = graph.reshape(sum(graph.reshape(x.ref, [d, l * h * w]), [0], op), [l / block, h, w, block]);
-    const inside = x.shifted ? graph.node('Mul', [plane, this.#ends(x)]) : plane;
-    const byLane = sum(graph.reshape(inside, [l / block, h * w, block]), [1], 'ReduceSum');
-    return sum(graph.reshape(byLane, [x.pairs, x.channels]), [0], 'ReduceSum');
-  }
-
-  #withoutEnds(x: Blocked): Blocked {
-    const graph = this.#graph;
-    const [d, l, h, w] = dims(x);
-    const apart = graph.reshape(x.ref, [d, l / this.#block, h, w, this.#block]);
-    return { ...x, ref: graph.reshape(graph.node('Mul', [apart, this.#ends(x)]), [d, l, h, w]) };
-  }
-
-  /** `[lanes / block, 1, columns, block]`: zero for the two voxels that lie outside. */
-  #ends(x: Blocked): Ref {
-    const block = this.#block;
-    const all = lanes(x);
-    const side = columns(x);
-    return this.#graph.constant(`ends.${all}.${side}`, [all / block, 1, side, block], () => {
-      const inside = new Float32Array(all * side).fill(1);
-      for (let lane = 0; lane < all; lane++) {
-        const column = lane < x.channels ? 0 : side - 1;
-        inside[(Math.floor(lane / block) * side + column) * block + (lane % block)] = 0;
-      }
-      return inside;
-    });
   }
 
   /** Each slice with those around it, zero beyond the ends, joined along an axis of channels. */
@@ -288,19 +179,18 @@ export class BlockedConvolutions {
     );
   }
 
-  /** Rows, and without pairs the voxels of a row, by turns; then the slices beyond the ends are left out. */
-  #woven(made: Blocked, part: (row: number, column: number) => Ref): Blocked {
+  /** `slices` of a volume from parts: rows, and without pairs the voxels of a row, by turns. */
+  #woven(made: Blocked, slices: number, part: (row: number, column: number) => Ref): Blocked {
     const graph = this.#graph;
     const block = this.#block;
-    const [d, l, h, w] = dims(made);
+    const [, l, h, w] = dims(made);
     const rowsOf = (row: number): Ref => {
-      const many = (d + 2) * (l / block) * (h / 2);
+      const many = slices * (l / block) * (h / 2);
       if (made.pairs === 2) return graph.reshape(part(row, 0), [many, 1, w * block]);
       const [even, odd] = [part(row, 0), part(row, 1)].map((half) => graph.reshape(half, [(many * w) / 2, 1, block]));
       return graph.reshape(graph.concat([even ?? '', odd ?? ''], 1), [many, 1, w * block]);
     };
-    const rows = graph.reshape(graph.concat([rowsOf(0), rowsOf(1)], 1), [d + 2, l, h, w]);
-    return { ...made, ref: graph.slice(rows, 1, d + 1) };
+    return { ...made, ref: graph.reshape(graph.concat([rowsOf(0), rowsOf(1)], 1), [slices, l, h, w]) };
   }
 
   #node(op: string, inputs: readonly Ref[], attributes: Record<string, Attribute>): Ref {

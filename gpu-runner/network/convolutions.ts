@@ -1,7 +1,9 @@
 import type { Vec3 } from '../volume/volume.ts';
 import { volumeOf } from './attention-windows.ts';
-import { type Blocked, BlockedConvolutions, pairsFor } from './blocked.ts';
+import { BlockedConvolutions } from './blocked.ts';
 import type { Pairs } from './blocked-kernels.ts';
+import { type Blocked, pairsFor } from './blocked-layout.ts';
+import { BlockedNorm } from './blocked-norm.ts';
 import { TILE } from './depth-transform.ts';
 import type { Graph, Ref } from './graph.ts';
 import type { ParameterSource } from './parameters.ts';
@@ -23,6 +25,7 @@ export class Convolutions {
   readonly #parameters: ParameterSource;
   readonly #plain: PlainConvolutions;
   readonly #blocked: BlockedConvolutions | null;
+  readonly #norm: BlockedNorm;
   readonly #block: number;
 
   /** `block` is how many channels stand together in the layout of the machine's direct convolutions, 0 where it has none. */
@@ -31,6 +34,7 @@ export class Convolutions {
     this.#parameters = parameters;
     this.#plain = new PlainConvolutions(graph, parameters);
     this.#blocked = block === 0 ? null : new BlockedConvolutions(graph, block);
+    this.#norm = new BlockedNorm(graph, block);
     this.#block = block;
   }
 
@@ -55,7 +59,7 @@ export class Convolutions {
     }
     const { blocked, pairs } = how;
     const of = blocked.ofImage(this.plain(image), grid, image.channels, channels, pairs);
-    const skip = blocked.normalised(of.pointwise(this.#weight(past)));
+    const skip = this.#norm.normalised(of.pointwise(this.#weight(past)));
     const made = this.#rest(blocked, of.cubic(this.#weight(`${name}.conv1`)), skip, name);
     return { grid, channels, as: { blocked: made } };
   }
@@ -78,7 +82,7 @@ export class Convolutions {
     const x = this.#inBlocks(skip, pairs);
     const past = blocked.pointwise(x, pointwiseSkip, channels, upsampled.pointwise(pointwise));
     const first = blocked.add(blocked.cubic(x, cubicSkip, channels), upsampled.cubic(cubic));
-    const made = this.#rest(blocked, first, blocked.normalised(past), block);
+    const made = this.#rest(blocked, first, this.#norm.normalised(past), block);
     return { grid, channels, as: { blocked: made } };
   }
 
@@ -118,8 +122,8 @@ export class Convolutions {
 
   /** From the first convolution's output on; the sum is formed before the last activation. */
   #rest(blocked: BlockedConvolutions, convolved: Blocked, skip: Blocked, name: string): Blocked {
-    const first = blocked.activated(convolved);
-    return blocked.activated(blocked.cubic(first, this.#weight(`${name}.conv2`), first.channels), skip);
+    const first = this.#norm.activated(convolved);
+    return this.#norm.activated(blocked.cubic(first, this.#weight(`${name}.conv2`), first.channels), skip);
   }
 
   #weight(name: string): Ref {
