@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { PlacedAdapter } from '../adapter/placed.ts';
+import { networkEnvironment } from './network-environment.ts';
 import type { ChildSettings, FromChild, RegisteredBase, SentRun, ToChild } from './session-messages.ts';
 
 /** One child process and what it has been told. */
@@ -15,9 +16,9 @@ export class ChildLink {
   ) {
     this.#process = fork(new URL('./session-child.ts', import.meta.url), {
       serialization: 'advanced',
-      execArgv: [],
-      // Half-precision products (TF32) would miss the logits by 1e-3; onnxruntime-node has no option for it.
-      env: { ...process.env, NVIDIA_TF32_OVERRIDE: '0' },
+      // Volumes and weights lie outside the heap: without a bound, what little is made beside them is left to pile up.
+      execArgv: ['--max-semi-space-size=8'],
+      env: networkEnvironment(process.env),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#process.on('message', (message: FromChild) => onMessage(message));

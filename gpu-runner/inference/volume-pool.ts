@@ -20,9 +20,14 @@ export type ThreadReply =
 
 const DEAD = { kind: 'failed', code: null, message: 'the thread of the volume died' } as const;
 
+/** Volumes lie outside a thread's heap: without a bound, what little is made beside them is left to pile up. */
+const YOUNG_GENERATION_MB = 16;
+
 /** A thread that works on one volume. Arrays handed to it are moved, not copied: they are empty afterwards. */
 export class VolumeThread {
-  readonly #worker = new Worker(new URL('./volume-thread.ts', import.meta.url));
+  readonly #worker = new Worker(new URL('./volume-thread.ts', import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
   #settle: ((reply: ThreadReply) => void) | null = null;
   #alive = true;
 
