@@ -3,15 +3,13 @@ import { TEST_PROVIDER } from '../test/support/provider.ts';
 import { cold } from './cold.ts';
 import { edgeCost } from './edge-cost.ts';
 import { fairness } from './fairness.ts';
-import { limit } from './limit.ts';
 import { longRun } from './long-run.ts';
 import { monai } from './monai.ts';
-import { profile } from './profile.ts';
 import { registrySize } from './registry-size.ts';
 import { circumstances } from './support/machine.ts';
+import { inNetworkProcess } from './support/network-process.ts';
 import { updateReadme } from './support/readme.ts';
 import { swap } from './swap.ts';
-import { swapCost } from './swap-cost.ts';
 import { workingSet } from './working-set.ts';
 
 /** `npm run bench` measures everything, `npm run bench -- edge-cost` that alone; bench/README.md says what it means. */
@@ -26,11 +24,11 @@ const BENCHMARKS = new Map<string, () => Promise<readonly { within: boolean }[]>
   ['swap', swap],
   ['cold', cold],
   ['working-set', workingSet],
-  ['swap-cost', swapCost],
+  ['swap-cost', () => inNetworkProcess('swap-cost')],
   ['long-run', longRun],
-  ['limit', limit],
+  ['limit', () => inNetworkProcess('limit')],
   ['monai', monai],
-  ['profile', profile],
+  ['profile', () => inNetworkProcess('profile')],
 ]);
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...BENCHMARKS.keys()];

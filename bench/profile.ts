@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
 import { channelBlock } from '../gpu-runner/inference/channel-block.ts';
-import { sessionOptions } from '../gpu-runner/inference/onnx-session.ts';
+import { sessionOptions } from '../gpu-runner/inference/session-options.ts';
 import { buildNetwork, IMAGE_INPUT } from '../gpu-runner/network/build.ts';
 import { nodeWork } from './support/node-work.ts';
 import { round } from './support/statistics.ts';

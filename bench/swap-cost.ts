@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Base, readBase } from '../gpu-runner/adapter/base.ts';
 import type { CompiledAdapter } from '../gpu-runner/adapter/compiled.ts';
 import { DiskCache } from '../gpu-runner/adapter/disk-cache.ts';
@@ -10,11 +9,10 @@ import { placeAdapter } from '../gpu-runner/adapter/placed.ts';
 import { readAdapter } from '../gpu-runner/adapter/read-adapter.ts';
 import { sha256Hex } from '../gpu-runner/adapter/sha256.ts';
 import { readWeightsFile } from '../gpu-runner/adapter/weights-file.ts';
-import { openSession, sessionOptions } from '../gpu-runner/inference/onnx-session.ts';
-import { IMAGE_INPUT } from '../gpu-runner/network/build.ts';
+import { openSession } from '../gpu-runner/inference/onnx-session.ts';
 import { adapterFeeds, baseFed } from '../gpu-runner/network/feeds.ts';
-import { buildPlainNetwork } from '../gpu-runner/network/plain.ts';
 import { readWeights, writeWeights } from '../gpu-runner/network/weights.ts';
+import { HEAD_PARAMETERS } from '../schemas/architecture.ts';
 import { selftestInput } from '../schemas/selftest.ts';
 import { TEST_PROVIDER } from '../test/support/provider.ts';
 import { untilQuiet } from './support/gate.ts';
@@ -73,8 +71,8 @@ async function measure(adapter: string, { base, file }: { base: Base; file: Uint
     const weightsPath = join(folder, 'base.weights');
     await writeWeights(weightsPath, architecture, base.tensors);
     const feeds = async () => {
-      const read = await readWeightsFile(placed.weights);
-      const fromBase = await readWeights(weightsPath, architecture, baseFed(architecture, read));
+      const read = readWeightsFile(placed.weights);
+      const fromBase = readWeights(weightsPath, architecture, baseFed(architecture, read));
       return adapterFeeds(architecture, read, fromBase);
     };
     const { roi_size: window } = compiled.manifest.inference;
@@ -85,7 +83,7 @@ async function measure(adapter: string, { base, file }: { base: Base; file: Uint
     );
     const handOver = await median(async () => session.bind(await feeds()));
     const predict = session.bind(await feeds());
-    const times = await windows(base, compiled, predict);
+    const times = await windows(base, compiled, predict, folder);
     await session.release();
     return {
       adapter,
@@ -104,21 +102,34 @@ async function measure(adapter: string, { base, file }: { base: Base; file: Uint
   }
 }
 
-/** Windows through the network that fuses in each, and in turn through one that was fused before. */
+/** Windows through the network that fuses in each, and in turn through the same whose weights were fused before. */
 async function windows(
   base: Base,
-  compiled: CompiledAdapter,
+  { manifest, slots, replaced }: CompiledAdapter,
   predict: (image: Float32Array) => Promise<Float32Array>,
+  folder: string,
 ): Promise<{ a: number[]; b: number[] }> {
   const { architecture } = base.manifest;
-  const { roi_size: window } = compiled.manifest.inference;
-  const model = buildPlainNetwork(architecture, window, fusedParameters(base, compiled), {});
-  const plain = await InferenceSession.create(model, sessionOptions(TEST_PROVIDER, THREADS, '.'));
+  const { roi_size: window } = manifest.inference;
+  const weightsPath = join(folder, 'fused.weights');
+  const ofBody = [...replaced].filter(([name]) => !isHead(name));
+  await writeWeights(weightsPath, architecture, fusedParameters(base, { slots, replaced: new Map(ofBody) }));
+  const ofHead = {
+    kind: 'head',
+    slots: new Map(),
+    replaced: new Map([...replaced].filter(([name]) => isHead(name))),
+  } as const;
+  const session = await openSession({ architecture, weightsPath, window, kind: 'head' }, TEST_PROVIDER, THREADS);
+  const fromFused = readWeights(weightsPath, architecture, baseFed(architecture, ofHead));
+  const fused = session.bind(adapterFeeds(architecture, ofHead, fromFused));
   const image = selftestInput(architecture.in_channels * window[0] * window[1] * window[2]);
-  const fed = { [IMAGE_INPUT]: new Tensor('float32', image, [1, architecture.in_channels, ...window]) };
-  const times = await inTurns({ a: () => predict(image), b: () => plain.run(fed) }, WINDOWS);
-  await plain.release();
+  const times = await inTurns({ a: () => predict(image), b: () => fused(image) }, WINDOWS);
+  await session.release();
   return times;
+}
+
+function isHead(parameter: string): boolean {
+  return HEAD_PARAMETERS.some((name) => name === parameter);
 }
 
 async function median(work: () => Promise<unknown>): Promise<number> {
