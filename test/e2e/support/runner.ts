@@ -9,6 +9,8 @@ const STOP_TIMEOUT_MS = 60_000;
 export interface RunnerProcess {
   readonly url: string;
   readonly pid: number;
+  /** All that it has printed so far. */
+  printed(): string;
   /** At once, as a machine that fails. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -24,7 +26,7 @@ export interface RunnerOptions {
 /** The runner as a process of its own, ready to serve; it has no base but those it fetches from the edge. */
 export async function startRunner(options: RunnerOptions): Promise<RunnerProcess> {
   const child = spawn(process.execPath, ['gpu-runner/main.ts'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
       PDORA_RUNNER_PORT: String(options.port),
@@ -36,6 +38,12 @@ export async function startRunner(options: RunnerOptions): Promise<RunnerProcess
       ...options.environment,
     },
   });
+  let printed = '';
+  child.stdout.on('data', (chunk) => (printed += String(chunk)));
+  child.stderr.on('data', (chunk) => {
+    printed += String(chunk);
+    process.stderr.write(chunk);
+  });
   const url = `http://127.0.0.1:${options.port}`;
   try {
     await untilReady(child, url);
@@ -46,6 +54,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunnerProcess
   return {
     url,
     pid: child.pid ?? 0,
+    printed: () => printed,
     kill: () => end(child, 'SIGKILL'),
     stop: () => end(child, 'SIGTERM'),
   };

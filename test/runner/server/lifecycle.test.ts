@@ -23,6 +23,8 @@ const authorization = `Bearer ${RUNNER_TOKEN}`;
 /** 30 windows: seconds on any machine. */
 const SLOW_SHAPE = [64, 96, 96] as const;
 const SLOW_CALLER_MS = 1_000;
+/** Several windows long. */
+const IDLE_MS = 800;
 /** What Linux keeps of a connection on both sides by default, 4 MiB and 6 MiB. */
 const SOCKETS_HOLD_BYTES = 12e6;
 
@@ -80,6 +82,29 @@ async function expectNextRunWorks(url: string): Promise<void> {
   const reply = await post(url, callHeaders(model.base, adapter), quick);
   expect(reply.status).toBe(200);
   await reply.arrayBuffer();
+}
+
+const GAUGES = {
+  bodies: /^pdora_runner_admitted_bytes\{of="bodies"\} (\d+)/m,
+  volumes: /^pdora_runner_admitted_bytes\{of="volumes"\} (\d+)/m,
+  windows: /^pdora_runner_windows_total (\d+)/m,
+};
+
+async function gauges(url: string): Promise<Record<keyof typeof GAUGES, number>> {
+  const text = await (await fetch(new URL('/metrics', url))).text();
+  const read = (pattern: RegExp) => Number(pattern.exec(text)?.[1]);
+  return { bodies: read(GAUGES.bodies), volumes: read(GAUGES.volumes), windows: read(GAUGES.windows) };
+}
+
+/** The only run there is ends by `leave`: all memory given to it is free soon, and the device does one window more at most. */
+async function expectGivenBack(url: string, run: string, leave: () => Promise<void>): Promise<void> {
+  expect((await gauges(url)).volumes).toBeGreaterThan(1e6);
+  await leave();
+  await expect.poll(async () => (await state(url, run)).status, { timeout: 2000, interval: 5 }).toBe('cancelled');
+  const { windows } = await gauges(url);
+  await expect.poll(() => gauges(url), { timeout: 2000, interval: 20 }).toMatchObject({ bodies: 0, volumes: 0 });
+  await sleep(IDLE_MS);
+  expect((await gauges(url)).windows).toBeLessThanOrEqual(windows + 1);
 }
 
 /** Asks until told to stop; answers every status and the longest that a reply took. */
@@ -153,6 +178,17 @@ describe('a run and the runner around it', () => {
     const { run } = await startSlowRun(test.url, adapter, caller.signal);
     caller.abort();
     await expect.poll(async () => (await state(test.url, run)).status, { timeout: 2000 }).toBe('cancelled');
+    await expectNextRunWorks(test.url);
+  });
+
+  it('gives back all its memory, and the device within one window, when it is cancelled or its caller goes away', async () => {
+    const caller = new AbortController();
+    const gone = await startSlowRun(test.url, adapter, caller.signal);
+    await expectGivenBack(test.url, gone.run, async () => caller.abort());
+    const cancelled = await startSlowRun(test.url);
+    await expectGivenBack(test.url, cancelled.run, async () => {
+      await fetch(new URL(`/runs/${cancelled.run}`, test.url), { method: 'DELETE', headers: { authorization } });
+    });
     await expectNextRunWorks(test.url);
   });
 
