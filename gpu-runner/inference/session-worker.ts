@@ -86,8 +86,8 @@ export class SessionWorker {
     this.#working = true;
     for (;;) {
       await messages();
-      // Each step of a file needs this thread, which a window blocks: taken one a window, a small volume would wait for a
-      // dozen windows of others before its first.
+      // Each step of a large file needs this thread, which a window blocks: taken one a window, it would wait for a dozen
+      // windows of others before its first.
       await this.#files.settled(FILES_MILLISECONDS);
       for (const late of this.#scheduler.expire(this.#now())) this.#fail(late, tooLate());
       const id = this.#scheduler.next();

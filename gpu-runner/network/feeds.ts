@@ -81,7 +81,11 @@ export function checkFeeds(inputs: readonly Value[], feeds: Feeds): void {
 }
 
 export function allFinite(values: Float32Array): boolean {
-  for (const value of values) if (value - value !== 0) return false;
+  // By index: over millions of values, an iterator takes several times as long.
+  for (let at = 0; at < values.length; at += 1) {
+    const value = values[at] ?? 0;
+    if (value - value !== 0) return false;
+  }
   return true;
 }
 
