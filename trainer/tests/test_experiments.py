@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import PROJECT
 
@@ -48,3 +49,23 @@ def test_the_interval_of_a_mean_is_that_of_its_standard_error(experiment):
     mean, low, high = experiment("intervals")["mean_interval"](list(values))
     error = 1.96 * values.std() / 20
     assert (mean, low, high) == pytest.approx((values.mean(), values.mean() - error, values.mean() + error), abs=1e-3)
+
+
+def test_reduced_precision_rounds_to_what_the_format_can_hold(experiment):
+    script = experiment("reduced")
+    generator = torch.Generator().manual_seed(3)
+    values = torch.randn(4, 50, generator=generator) * torch.tensor([[1.0], [10.0], [0.1], [3.0]])
+    rounded = script["symmetric"](values, 0)
+    steps = values.abs().amax(1, keepdim=True) / 127
+    assert (rounded - values).abs().le(steps / 2 * 1.001).all()
+    assert all(len(row.unique()) > 20 for row in rounded)
+    whole = script["by_range"](values)
+    step = (values.max() - values.min()) / 255
+    assert 1 < len(whole.unique()) <= 256
+    assert (whole - values).abs().max() <= step
+    layer = torch.nn.Linear(50, 3)
+    before = layer(values)
+    script["reduce"](layer, "bfloat16", script["LINEAR"])
+    after = layer(values)
+    assert 0 < (after - before).abs().max() < 0.05 * before.abs().max()
+    assert torch.equal(after, after.bfloat16().float())
