@@ -60,7 +60,7 @@ async function pairs(scene: Scene, rounds: number, left: number): Promise<Pair[]
 
 async function segment({ system, key, fleet }: Scene, n: number, tier: string): Promise<number> {
   const began = performance.now();
-  const reply = await system.edge.call('POST', `/v1/segmentations?adapter=adapter-${n}`, { key, body: fleet.volume });
+  const reply = await system.edge.call('POST', `/v1/segmentations?adapter=adapter-${n}`, { key, body: fleet.least });
   const body = await reply.arrayBuffer();
   const milliseconds = performance.now() - began;
   if (reply.status !== 200) throw new Error(`${reply.status} ${Buffer.from(body).toString()}`);

@@ -54,7 +54,7 @@ interface Call {
   readonly tier: string | null;
 }
 
-async function calls(runner: SpawnedRunner, { base, adapters, volume }: Fleet, order: readonly number[]) {
+async function calls(runner: SpawnedRunner, { base, adapters, least: volume }: Fleet, order: readonly number[]) {
   const left = [...order];
   const made: Call[] = [];
   const client = async (tenant: string): Promise<void> => {
