@@ -24,6 +24,12 @@ export function sessionOptions(
     ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
     enableMemPattern: false,
     logSeverityLevel: 3,
-    extra: { session: { set_denormal_as_zero: '1', force_spinning_stop: '1', model_external_initializers_file_folder_path: weightsFolder } },
+    extra: {
+      session: {
+        set_denormal_as_zero: '1',
+        force_spinning_stop: '1',
+        model_external_initializers_file_folder_path: weightsFolder,
+      },
+    },
   };
 }

@@ -34,14 +34,14 @@ test("what the runner prints holds no key, token, grant or secret, and nothing o
   expect((await problemOf(await segment(volume.subarray(0, 5_000)))).code).toBe('invalid_volume');
   const job = await submitJob(system.edge, system.key, 'good', volume);
   await endOf(system.edge, system.key, job, Date.now() + 60_000);
-  const { url, printed } = system.runner();
+  const runner = system.runner();
   const stranger = { authorization: `Bearer ${STRANGER}`, 'x-grant': GRANT };
-  expect((await fetch(new URL('/segment', url), { method: 'POST', headers: stranger })).status).toBe(401);
+  expect((await fetch(new URL('/segment', runner.url), { method: 'POST', headers: stranger })).status).toBe(401);
   // What it does print of these calls, so that an empty log shows nothing.
   for (const event of ['"event":"segmented"', '"event":"refused"', '"code":"unauthorized"']) {
-    await expect.poll(printed).toContain(event);
+    await expect.poll(() => runner.printed()).toContain(event);
   }
-  const lines = printed();
+  const lines = runner.printed();
   for (const secret of [...Object.values(SECRETS), system.key, STRANGER, GRANT, PATIENT]) {
     expect(lines).not.toContain(secret);
   }
