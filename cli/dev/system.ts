@@ -58,6 +58,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       name,
       script: projectPath('gpu-runner', 'main.ts'),
       env: {
+        MALLOC_ARENA_MAX: '2',
         ...env,
         PDORA_RUNNER_PORT: String(runnerPort),
         PDORA_RUNNER_TOKEN: secrets.runnerToken,

@@ -29,6 +29,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunnerProcess
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
+      MALLOC_ARENA_MAX: '2',
       PDORA_RUNNER_PORT: String(options.port),
       PDORA_RUNNER_TOKEN: SECRETS.RUNNER_TOKEN,
       PDORA_EDGE_URL: options.edgeUrl,
