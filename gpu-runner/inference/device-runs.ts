@@ -9,7 +9,7 @@ import type { RunOptions, RunRequest, RunResult } from './session-types.ts';
 import { Silence } from './silence.ts';
 import { nextWaiting } from './waiting-runs.ts';
 
-/** Told of every window that the device has done, in milliseconds, whether or not anybody still wants it. */
+/** Told of every window that the device has run, in milliseconds, whether or not anybody still wants it. */
 export type OnWindow = (milliseconds: number) => void;
 
 export interface DeviceRunsOptions {
@@ -101,7 +101,7 @@ export class DeviceRuns {
     const pending = this.#active.get(reply.id);
     if (reply.type === 'progress') {
       const { milliseconds, ran, done, total } = reply;
-      this.#options.onWindow?.(milliseconds);
+      if (ran) this.#options.onWindow?.(milliseconds);
       if (pending === undefined) return;
       if (ran) this.#options.costs.learn(pending.windowKind, milliseconds);
       pending.options.onProgress?.(done, total);
